@@ -1,0 +1,178 @@
+"""The manifest: what a bundle says about itself, and all that a runtime needs to know."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from sightline.config import Preprocess
+from sightline.verdict import ANY_DEFECT, Policy
+
+MANIFEST = "bundle.json"
+MODEL = "model.onnx"
+SIGNATURE = "bundle.sig"
+
+Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,63}$")]
+Version = Annotated[str, Field(pattern=r"^\d+\.\d+\.\d+$")]
+Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+# Parts that start and end plainly: nothing climbs out of the folder, hides, or means a device or drive on Windows.
+_FILE_NAME = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_-])?(/[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_-])?)*")
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class Metric(_Part):
+    """One measured figure with its interval.
+
+    Attributes:
+        name: Such as ``accuracy`` or ``auroc/scratch``.
+        value: The figure.
+        low: Lower end of the 95 % interval.
+        high: Upper end of the 95 % interval.
+        count: Images (or groups of images) it was measured on.
+        interval: How the interval was made, such as ``Wilson`` or ``bootstrap over groups``.
+    """
+
+    name: str
+    value: float
+    low: float
+    high: float
+    count: int
+    interval: str
+
+
+class Calibration(_Part):
+    """How raw scores became probabilities.
+
+    Attributes:
+        method: Such as ``temperature``.
+        parameters: Its fitted numbers.
+        count: Images of the calibrate part it was fitted on.
+        log_loss_before: On the calibrate part, in nats.
+        log_loss_after: On the calibrate part, in nats.
+    """
+
+    method: str
+    parameters: dict[str, float]
+    count: int
+    log_loss_before: float
+    log_loss_after: float
+
+
+class Data(_Part):
+    """What the model learned from."""
+
+    source: str
+    licence: str
+    digest: str
+    counts: dict[str, dict[str, int]] = Field(description="split -> class -> images")
+
+
+class Parity(_Part):
+    """How far onnxruntime's scores are from torch's, on real images."""
+
+    images: int
+    largest_score_difference: float
+    largest_map_difference: float
+    verdict_flips: int
+
+
+class Golden(_Part):
+    """One golden sample: a frame in ``golden/`` and the scores the exporter got for it."""
+
+    file: str
+    scores: tuple[float, ...]
+
+
+class Provenance(_Part):
+    """Where the bundle comes from."""
+
+    created: str = Field(description="UTC, ISO 8601")
+    code_version: str
+    recipe_digest: str
+    run: str = Field(description="name of the run folder")
+    mlflow_run: str | None = None
+    seed: int
+
+
+class Manifest(_Part):
+    """``bundle.json``, version 1.
+
+    Attributes:
+        contract: Version of the ONNX contract that ``model.onnx`` keeps.
+        tolerance: Largest difference of a golden score that another CPU or runtime may show.
+        runtime_needed: Lowest version of Sightline that can run the bundle.
+        files: File name in the bundle -> SHA-256 in hex, for every file but the manifest and the signature.
+    """
+
+    format: Literal["sightline-bundle"] = "sightline-bundle"
+    schema_version: Literal[1] = 1
+    contract: Literal[1] = 1
+    name: Name
+    version: Version
+    sector: str
+    product: str
+    method: str
+    classes: tuple[str, ...] = Field(min_length=1)
+    input: Preprocess
+    opset: int
+    policy: Policy
+    calibration: Calibration | None
+    metrics: tuple[Metric, ...]
+    data: Data
+    parity: Parity
+    golden: tuple[Golden, ...]
+    tolerance: float = Field(gt=0)
+    provenance: Provenance
+    runtime_needed: str = Field(pattern=r"^\d+\.\d+\.\d+")
+    files: dict[str, Digest] = {}
+
+    @field_validator("classes")
+    @classmethod
+    def _distinct(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if len(set(value)) != len(value) or ANY_DEFECT in value or "" in value:
+            raise ValueError(f"expected distinct names other than {ANY_DEFECT!r}, got {', '.join(map(repr, value))}")
+        return value
+
+    @field_validator("files")
+    @classmethod
+    def _plain_names(cls, value: dict[str, str]) -> dict[str, str]:
+        reserved = {MANIFEST, SIGNATURE}
+        if wrong := [name for name in value if name.casefold() in reserved or not _FILE_NAME.fullmatch(name)]:
+            raise ValueError(f"expected plain relative names such as golden/001.png, got {', '.join(map(repr, wrong))}")
+        if len({name.casefold() for name in value}) != len(value):
+            raise ValueError("two names differ in upper and lower case alone")
+        return value
+
+    @model_validator(mode="after")
+    def _agrees_with_classes(self) -> Manifest:
+        thresholds = set(self.policy.thresholds)
+        if unknown := sorted(thresholds - {ANY_DEFECT, *self.classes}):
+            raise ValueError(f"policy.thresholds: {', '.join(unknown)} is no class of the bundle")
+        if ANY_DEFECT not in thresholds and (open_ := sorted(set(self.classes) - thresholds)):
+            raise ValueError(f"policy.thresholds: expected one for {ANY_DEFECT!r} or every class, none for {', '.join(open_)}")
+        for golden in self.golden:
+            if len(golden.scores) != len(self.classes):
+                raise ValueError(f"{golden.file}: expected {len(self.classes)} scores, got {len(golden.scores)}")
+        return self
+
+
+def canonical(document: Mapping[str, Any]) -> bytes:
+    """The one spelling of a manifest that is hashed and signed: sorted keys, no spaces, UTF-8.
+
+    It is made from the parsed file, not from the model, so that a default added later does not change it.
+    """
+    return json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def digest(document: Mapping[str, Any]) -> str:
+    """SHA-256 of the canonical manifest, in hex: the identity of the bundle, for it holds every file's hash."""
+    return hashlib.sha256(canonical(document)).hexdigest()

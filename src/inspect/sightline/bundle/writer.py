@@ -1,0 +1,111 @@
+"""Writes bundles: aside first, then renamed, so that there is never half of one."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import uuid
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+
+from sightline.bundle.bundle import Bundle, check_files, parse
+from sightline.bundle.manifest import MANIFEST, Manifest
+from sightline.errors import BundleError
+
+_ZIP_TIME = (1980, 1, 1, 0, 0, 0)
+
+
+def write(folder: Path, manifest: Manifest, files: Mapping[str, bytes], *, replace: bool = False) -> Path:
+    """Writes a bundle as ``folder/NAME-VERSION``.
+
+    Args:
+        folder: Where bundles are kept; made if it is not there.
+        manifest: All but the hashes, which are filled in here.
+        files: Name in the bundle -> content; ``model.onnx`` and every golden sample among them.
+        replace: Whether a bundle of the same name and version may be replaced.
+
+    Returns:
+        The bundle's folder.
+
+    Raises:
+        BundleError: It is there already, is not consistent, or cannot be written.
+    """
+    target = folder / f"{manifest.name}-{manifest.version}"
+    hashes = {name: hashlib.sha256(data).hexdigest() for name, data in sorted(files.items())}
+    document = {**manifest.model_dump(mode="json"), "files": hashes}
+    text = json.dumps(document, indent=2, ensure_ascii=False).encode() + b"\n"
+    content = {**files, MANIFEST: text}
+    check_files(parse(document, target / MANIFEST), content, target)
+    _check_free(target, replace=replace)
+    aside = target.with_name(f"{target.name}.{uuid.uuid4().hex}.part")
+    try:
+        for name, data in content.items():
+            _write_through(aside / name, data)
+        _put_in_place(aside, target)
+    except OSError as error:
+        raise BundleError(f"{target}: the bundle cannot be written ({error.strerror or error})") from error
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+    return target
+
+
+def pack(path: Path, target: Path | None = None, *, replace: bool = False) -> Path:
+    """Packs a bundle into one zip, checking it first; the same bundle always gives the same bytes.
+
+    Args:
+        path: The bundle's folder.
+        target: The zip; by default ``NAME-VERSION.zip`` beside the folder.
+        replace: Whether a zip of that name may be replaced.
+
+    Raises:
+        BundleError: The bundle is damaged, the zip is there already, or it cannot be written.
+    """
+    bundle = Bundle.open(path)
+    name = f"{bundle.manifest.name}-{bundle.manifest.version}"
+    target = target or path.absolute().parent / f"{name}.zip"
+    _check_free(target, replace=replace)
+    aside = target.with_name(f"{target.name}.{uuid.uuid4().hex}.part")
+    try:
+        with zipfile.ZipFile(aside, "w", zipfile.ZIP_DEFLATED) as archive:
+            for file in bundle.sizes:
+                entry = zipfile.ZipInfo(f"{name}/{file}", _ZIP_TIME)
+                entry.external_attr = 0o100644 << 16
+                archive.writestr(entry, bundle.read(file), zipfile.ZIP_DEFLATED)
+        os.replace(aside, target)
+    except OSError as error:
+        raise BundleError(f"{target}: the zip cannot be written ({error.strerror or error})") from error
+    finally:
+        aside.unlink(missing_ok=True)
+    return target
+
+
+def _check_free(target: Path, *, replace: bool) -> None:
+    if target.exists() and not replace:
+        raise BundleError(f"{target} is there already", hint="Raise the version, or ask for it to be replaced.")
+
+
+def _write_through(path: Path, data: bytes) -> None:
+    """Writes a file and waits until the disk has it: the rename that follows must not come first."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("wb") as handle:
+        handle.write(data)
+        handle.flush()
+        os.fsync(handle.fileno())
+
+
+def _put_in_place(aside: Path, target: Path) -> None:
+    """Renames a whole folder to its name; one that had the name goes only once the new one is there."""
+    if not target.exists():
+        aside.rename(target)
+        return
+    old = target.with_name(f"{aside.stem}.old.part")
+    target.rename(old)
+    try:
+        aside.rename(target)
+    except OSError:
+        old.rename(target)
+        raise
+    shutil.rmtree(old, ignore_errors=True)

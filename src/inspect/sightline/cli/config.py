@@ -1,0 +1,79 @@
+"""``sightline config``: check a recipe, show it in full, or write the schema with which an editor helps."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+from sightline.errors import ConfigError
+
+SCHEMA_FILE = Path("configs/schema/recipe.schema.json")
+
+_OVERRIDES = """\
+An override replaces one value, which is read as YAML:
+  train.epochs=3    data.good=[ok, fine]    augment.0.p=0.5    track.uri=null
+Relative paths in a recipe are taken from the working directory."""
+
+
+def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add ``config`` with its subcommands."""
+    parser = commands.add_parser("config", help="check or show a recipe", description=__doc__)
+    actions = parser.add_subparsers(title="actions", metavar="ACTION", required=True)
+    for name, run, text in (
+        ("check", _check, "say every mistake of a recipe"),
+        ("show", _show, "print a recipe with every default written out"),
+    ):
+        action = actions.add_parser(name, help=text, description=f"{text.capitalize()}.", epilog=_OVERRIDES)
+        action.add_argument("file", type=Path, metavar="FILE", help="the recipe, a YAML file")
+        action.add_argument("overrides", nargs="*", metavar="KEY=VALUE", help="values to replace")
+        action.set_defaults(run=run)
+    text = "print or write the JSON schema of recipes"
+    action = actions.add_parser("schema", help=text, description=f"{text.capitalize()}.")
+    action.add_argument("-o", "--output", type=Path, metavar="FILE", help=f"write to a file, such as {SCHEMA_FILE}")
+    action.add_argument("--check", action="store_true", help="only compare with the file; exit code 1 if it differs")
+    action.set_defaults(run=_schema)
+
+
+def _check(arguments: argparse.Namespace) -> int:
+    from sightline import config
+
+    recipe = config.load(arguments.file, arguments.overrides)
+    print(f"{arguments.file}: ok, {recipe.name} {recipe.version}, digest {config.digest(recipe)[:12]}")
+    return 0
+
+
+def _show(arguments: argparse.Namespace) -> int:
+    from sightline import config
+
+    print(config.dump(config.load(arguments.file, arguments.overrides)), end="")
+    return 0
+
+
+def _schema(arguments: argparse.Namespace) -> int:
+    from sightline import config
+
+    text = json.dumps(config.schema(), indent=2, ensure_ascii=False) + "\n"
+    if arguments.check:
+        return _compare(text, arguments.output or SCHEMA_FILE)
+    if arguments.output:
+        arguments.output.parent.mkdir(parents=True, exist_ok=True)
+        arguments.output.write_text(text, encoding="utf-8", newline="\n")
+    else:
+        print(text, end="")
+    return 0
+
+
+def _compare(text: str, file: Path) -> int:
+    """0 if the file holds the text, otherwise 1 and the command that mends it."""
+    try:
+        current = file.read_text(encoding="utf-8") == text
+    except FileNotFoundError as error:
+        raise ConfigError(f"{file}: there is no such file", hint=f"sightline config schema -o {file}") from error
+    if not current:
+        print(
+            f"{file} is not the schema of this version; write it with: sightline config schema -o {file}",
+            file=sys.stderr,
+        )
+    return 0 if current else 1

@@ -1,0 +1,293 @@
+"""The recipe: everything that decides a training run, as frozen models.
+
+A recipe is one YAML file in ``configs/``. Each field's description is what an editor shows, through the JSON schema.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
+
+from sightline.config.preprocess import Preprocess
+
+Fraction = Annotated[float, Field(ge=0, lt=1)]
+
+
+class Section(BaseModel):
+    """Base of every part of a recipe: frozen, and refusing keys it does not know."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class FoldersReader(Section):
+    """One folder per class; images may lie deeper inside."""
+
+    kind: Literal["folders"]
+
+
+class CsvReader(Section):
+    """A table with one row an image."""
+
+    kind: Literal["csv"]
+    file: str = Field("labels.csv", description="The table, relative to the root.")
+    path_column: str = Field("path", description="Column with the image's path, relative to the root.")
+    label_column: str = Field(
+        "label", description="Column with the labels; several are separated by `label_separator`."
+    )
+    label_separator: str = Field(";", min_length=1, description="What separates several labels of one image.")
+    split_column: str | None = Field(
+        None, description="Column with train, validate, calibrate or test, if there is one."
+    )
+    group_column: str | None = Field(None, description="Column with a part or board number, if there is one.")
+    mask_column: str | None = Field(None, description="Column with the mask's path, if there is one.")
+
+
+class MvtecReader(Section):
+    """MVTec AD layout: train/good, test/<defect>, ground_truth/<defect>/<name>_mask.png."""
+
+    kind: Literal["mvtec"]
+    keep_split: bool = Field(True, description="Keep upstream's test folder as the test part.")
+
+
+class MasksReader(Section):
+    """A folder per class with images and same-named masks beside them or in a folder of their own."""
+
+    kind: Literal["masks"]
+    images: str = Field("{class}/Imgs", description="Folder of a class's images, relative to the root.")
+    masks: str = Field("{class}/Imgs", description="Folder of a class's masks, relative to the root.")
+    image_suffix: str = Field(".jpg", description="Ending of an image's name.")
+    mask_suffix: str = Field(".png", description="Ending that replaces it in the mask's name.")
+
+    @field_validator("images", "masks")
+    @classmethod
+    def _names_the_class_once(cls, value: str, info: ValidationInfo) -> str:
+        count = value.count("{class}")
+        if count > 1 or (count == 0 and info.field_name == "images"):
+            raise ValueError("expected a folder with {class} in it once, such as images/{class}")
+        return value
+
+    @model_validator(mode="after")
+    def _tells_masks_from_images(self) -> MasksReader:
+        if (self.images, self.image_suffix.lower()) == (self.masks, self.mask_suffix.lower()):
+            raise ValueError("images and masks share a folder and an ending, so that each image would be its own mask")
+        return self
+
+
+class ElpvReader(Section):
+    """elpv-dataset: labels.csv with path, defect probability and cell type."""
+
+    kind: Literal["elpv"]
+    file: str = Field("labels.csv", description="The table, relative to the root.")
+
+
+class CocoReader(Section):
+    """COCO annotations: boxes and polygons."""
+
+    kind: Literal["coco"]
+    file: str = Field("annotations.json", description="The annotation file, relative to the root.")
+    images: str = Field("images", description="Folder of the images, relative to the root.")
+
+
+class YoloReader(Section):
+    """YOLO layout: images/ and labels/ side by side with one text file an image, class names in a data file."""
+
+    kind: Literal["yolo"]
+    file: str = Field(
+        "data.yaml", description="The file that names the classes, relative to the root: YAML, or text with one a line."
+    )
+
+
+class VocReader(Section):
+    """Pascal VOC layout: JPEGImages and Annotations with one XML an image."""
+
+    kind: Literal["voc"]
+    images: str = Field("JPEGImages", description="Folder of the images, relative to the root.")
+    annotations: str = Field("Annotations", description="Folder of the XML files, relative to the root.")
+    missing: Literal["refuse", "good"] = Field("refuse", description="What an image without an XML file means.")
+
+
+class IndexReader(Section):
+    """An index that was saved before; its splits are kept."""
+
+    kind: Literal["index"]
+    file: str = Field("index.jsonl", description="The index, relative to the root.")
+
+
+Reader = Annotated[
+    FoldersReader
+    | CsvReader
+    | MvtecReader
+    | MasksReader
+    | ElpvReader
+    | CocoReader
+    | YoloReader
+    | VocReader
+    | IndexReader,
+    Field(discriminator="kind"),
+]
+
+
+class SplitPlan(Section):
+    """How images are divided into train, validate, calibrate and test."""
+
+    validate_: Fraction = Field(0.1, alias="validate", description="Share that stops training and picks the epoch.")
+    calibrate: Fraction = Field(0.15, description="Share that calibrates scores and sets thresholds.")
+    test: Fraction = Field(0.25, description="Share that measures, and decides nothing.")
+    seed: int = Field(0, ge=0, description="Another seed gives another split.")
+    near_duplicates: Annotated[float, Field(gt=0, le=1)] | None = Field(
+        0.8, description="Images whose high-pass correlation reaches this stay together; null groups exact copies only."
+    )
+
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+    @model_validator(mode="after")
+    def _leaves_images_to_train_on(self) -> SplitPlan:
+        rest = 1 - self.validate_ - self.calibrate - self.test
+        if rest < 0.1:
+            raise ValueError(f"validate + calibrate + test must leave at least 0.1 to train on, they leave {rest:.2f}")
+        return self
+
+
+class Data(Section):
+    """Where the images are and what their labels mean."""
+
+    root: Path = Field(
+        description="Folder of the images, from the working directory; `${NAME}` and `${NAME:-default}` are filled in."
+    )
+    reader: Reader = Field(FoldersReader(kind="folders"), description="The layout of the folder.")
+    good: tuple[str, ...] = Field(("good", "ok"), description="Labels that mean a good part; compared without case.")
+    rename: dict[str, str] = Field({}, description="Label as found -> label to use.")
+    ignore: tuple[str, ...] = Field((), description="Labels whose images are left out.")
+    split: SplitPlan = Field(SplitPlan(), description="How images are divided.")
+
+
+class Augmentation(Section):
+    """One albumentations transform with its parameters."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+
+    name: str = Field(description="Class name in albumentations.")
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """What is handed to the transform."""
+        return dict(self.model_extra or {})
+
+
+class Normalise(Section):
+    """Per-channel mean and standard deviation, in units of 0..1."""
+
+    mean: tuple[float, float, float]
+    std: tuple[Annotated[float, Field(gt=0)], Annotated[float, Field(gt=0)], Annotated[float, Field(gt=0)]]
+
+
+class Model(Section):
+    """The network."""
+
+    backbone: str = Field("mobilenet_v3_small", description="Name of a torchvision classification model.")
+    layer: str | None = Field(None, description="Node of the backbone to stop at (`layer3`); null takes all of it.")
+    weights: str | None = Field(
+        "DEFAULT", description="torchvision's name (`DEFAULT`), a file from the working directory, or null for random."
+    )
+    normalise: Normalise = Field(
+        Normalise(mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225)),
+        description="What the weights were trained with; the default is ImageNet's.",
+    )
+    batch_norm: Literal["frozen", "train"] = Field("frozen", description="Keep batch statistics, or train them too.")
+    dropout: Fraction = Field(0.2, description="Dropout before the last layer.")
+
+
+class Training(Section):
+    """The optimiser and its schedule."""
+
+    epochs: int = Field(12, ge=1, le=10_000, description="Passes over the train part, at most.")
+    batch_size: int = Field(32, ge=1, le=4096, description="Images a step.")
+    learning_rate: float = Field(5e-4, gt=0, le=10, description="Peak learning rate of AdamW.")
+    weight_decay: float = Field(0.01, ge=0, le=10, description="Weight decay of AdamW.")
+    warmup: Fraction = Field(0.1, description="Share of all steps in which the rate rises; a cosine follows.")
+    freeze_epochs: int = Field(0, ge=0, description="Epochs at the start in which only the head learns.")
+    layer_decay: float = Field(1.0, gt=0, le=1, description="Each layer below the head learns at this times the rate.")
+    label_smoothing: Fraction = Field(0.0, description="Share of certainty given to all classes alike.")
+    class_weights: Literal["none", "balanced", "sqrt"] = Field("sqrt", description="How rare classes are lifted.")
+    average: Annotated[float, Field(ge=0, lt=1)] = Field(
+        0.0, description="Decay of an exponential moving average of the weights; 0 is off."
+    )
+    patience: int = Field(0, ge=0, description="Stop after this many epochs without a better validation loss; 0 never.")
+    precision: Literal["auto", "32", "bf16", "16"] = Field("auto", description="auto mixes where there is a GPU.")
+    workers: int = Field(0, ge=0, le=64, description="Processes that load images; 0 loads in the main one.")
+    cache: bool = Field(True, description="Keep preprocessed images in memory if they fit.")
+
+    @field_validator("precision", mode="before")
+    @classmethod
+    def _unquoted(cls, value: object) -> object:
+        return str(value) if value in (16, 32) else value  # YAML reads `precision: 16` as a number
+
+
+class Decision(Section):
+    """How thresholds are chosen on the calibrate part."""
+
+    rule: Literal["f1", "fixed"] = Field("f1", description="Best F1 on the calibrate part, or a fixed threshold.")
+    threshold: float = Field(
+        0.5, gt=0, lt=1, description="The threshold if the rule is `fixed`, or data do not suffice."
+    )
+    review_margin: Fraction = Field(0.0, description="Scores this close below the threshold go to review.")
+
+
+class Tracking(Section):
+    """Where the experiment is recorded."""
+
+    experiment: str | None = Field(None, description="MLflow experiment; null takes the recipe's name.")
+    uri: str | None = Field(
+        None, description="Tracking server; null takes MLFLOW_TRACKING_URI, else sqlite:///mlflow.db."
+    )
+    register_as: str | None = Field(None, description="Name of the registered model; null takes the recipe's name.")
+    alias: str = Field("candidate", description="Alias given to the new version of the registered model.")
+    enabled: bool = Field(True, description="Record to MLflow at all.")
+
+
+class Card(Section):
+    """What the model card says of the data."""
+
+    data: str = Field("", description="Name and source of the data.")
+    licence: str = Field("unknown", description="Licence of the data and so of the model.")
+    intended_use: str = Field("", description="What the model is for.")
+    limits: tuple[str, ...] = Field((), description="What it is not for.")
+
+
+class Recipe(Section):
+    """A training run, whole."""
+
+    name: str = Field(description="Name of the recipe and of the bundle: lower case, digits and hyphens.")
+    version: str = Field("1.0.0", description="Version of the bundle, as MAJOR.MINOR.PATCH.")
+    sector: str = Field("", description="Industry, such as steel or solar.")
+    product: str = Field("", description="What is inspected.")
+    task: Literal["classify"] = Field("classify", description="What the model answers.")
+    multi_label: bool | None = Field(None, description="Several types on one image; null asks the data.")
+    seed: int = Field(0, ge=0, lt=2**32, description="Decides weights, order and augmentation.")
+    data: Data
+    input: Preprocess = Field(Preprocess(), description="How an image becomes the model's input.")
+    augment: tuple[Augmentation, ...] = Field(
+        (), description="albumentations transforms, in order, for the train part."
+    )
+    model: Model = Field(Model(), description="The network.")
+    train: Training = Field(Training(), description="The optimiser and its schedule.")
+    decide: Decision = Field(Decision(), description="How thresholds are chosen.")
+    track: Tracking = Field(Tracking(), description="Where the experiment is recorded.")
+    card: Card = Field(Card(), description="What the model card says.")
+
+    @field_validator("name")
+    @classmethod
+    def _plain_name(cls, value: str) -> str:
+        if not re.fullmatch(r"[a-z0-9][a-z0-9-]{0,63}", value):
+            raise ValueError("expected lower-case letters, digits and hyphens, such as steel-strip")
+        return value
+
+    @field_validator("version")
+    @classmethod
+    def _plain_version(cls, value: str) -> str:
+        if not re.fullmatch(r"\d+\.\d+\.\d+", value):
+            raise ValueError("expected MAJOR.MINOR.PATCH, such as 1.0.0")
+        return value

@@ -1,0 +1,150 @@
+"""COCO annotations: one JSON file with images, categories, boxes and outlines."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from sightline.config.recipe import CocoReader
+from sightline.dataset.readers.layout import Layout, around, box, clean_path, images, logger, polygon, read_text
+from sightline.errors import DataError
+from sightline.index import Box, Polygon, Sample
+
+_Number = Annotated[float, Field(allow_inf_nan=False)]
+_Id = int | str
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class _Image(_Part):
+    id: _Id
+    file_name: str
+    width: int = 0
+    height: int = 0
+
+
+class _Category(_Part):
+    id: _Id
+    name: str
+
+
+class _Annotation(_Part):
+    image_id: _Id
+    category_id: _Id
+    bbox: tuple[_Number, _Number, _Number, _Number] | tuple[()] | None = None  # x, y, width, height
+    segmentation: list[list[_Number]] | dict[str, Any] = []  # outlines, or a run-length mask
+    iscrowd: int = 0
+
+
+class _File(_Part):
+    images: list[_Image]
+    annotations: list[_Annotation]
+    categories: list[_Category]
+
+
+class Coco(Layout[CocoReader]):
+    """Boxes and outlines by image. An image without annotations is good.
+
+    A region marked as a crowd labels its image and is no box; run-length masks are left out, their boxes kept.
+    """
+
+    def rows(self) -> Iterator[Sample]:
+        """Reads the annotations, grouped by image."""
+        file = self.root / self.settings.file
+        content = _load(file)
+        names = {category.id: category.name for category in content.categories}
+        known = {image.id for image in content.images}
+        by_image: defaultdict[_Id, list[tuple[str, _Annotation]]] = defaultdict(list)
+        for number, annotation in enumerate(content.annotations):
+            where = f"{file}, annotations[{number}]"
+            if annotation.image_id not in known:
+                raise DataError(f"{where}: no image has the id {annotation.image_id!r}", hint="Remove the annotation.")
+            if annotation.category_id not in names:
+                raise DataError(f"{where}: no category has the id {annotation.category_id!r}", hint="Add the category.")
+            by_image[annotation.image_id].append((where, annotation))
+        if len(known) < len(content.images):
+            raise DataError(f"{file}: two images have the same id", hint="Give each image an id of its own.")
+        folder = self.folder(self.settings.images)
+        for number, image in enumerate(content.images):
+            path = folder / clean_path(image.file_name, folder, where=f"{file}, images[{number}]")
+            yield _sample(self.relative(path), image, by_image[image.id], names)
+        masks = sum(isinstance(annotation.segmentation, dict) for annotation in content.annotations)
+        if masks:
+            logger.warning("%s: %d run-length masks are not read; of them only the boxes are", file, masks)
+
+    @classmethod
+    def detect(cls, root: Path) -> CocoReader | None:
+        """Fits if there is one COCO file in the root, in ``annotations`` or beside the images.
+
+        Raises:
+            DataError: There are several.
+        """
+        files = [path for pattern in ("*.json", "*/*.json") for path in sorted(root.glob(pattern)) if _is_coco(path)]
+        if len(files) > 1:
+            names = ", ".join(path.relative_to(root).as_posix() for path in files)
+            raise DataError(
+                f"{root} holds several COCO files: {names}",
+                hint="Name one in a recipe: `data.reader: {kind: coco, file: ..., images: ...}`.",
+            )
+        return _settings(root, files[0]) if files else None
+
+
+def _settings(root: Path, file: Path) -> CocoReader | None:
+    """The settings for a COCO file; its first image tells the folder."""
+    stated = next(iter(_load(file).images), None)
+    if stated is None:
+        return None
+    found = (path for path in images(root) if path.as_posix().endswith("/" + stated.file_name.replace("\\", "/")))
+    path = next(found, None)
+    if path is None:
+        return None
+    depth = len(Path(stated.file_name).parts)
+    folder = path.parents[depth - 1].relative_to(root)
+    return CocoReader(kind="coco", file=file.relative_to(root).as_posix(), images=folder.as_posix())
+
+
+def _is_coco(path: Path) -> bool:
+    try:
+        content = json.loads(path.read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return False
+    return isinstance(content, dict) and {"images", "annotations", "categories"} <= content.keys()
+
+
+def _load(file: Path) -> _File:
+    try:
+        return _File.model_validate_json(read_text(file))
+    except ValidationError as error:
+        reason = error.errors()[0]
+        entry = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in reason["loc"]).lstrip(".")
+        raise DataError(
+            f"{file}{', ' + entry if entry else ''}: {reason['msg']}",
+            hint="Expected COCO's object with images, annotations and categories.",
+        ) from error
+
+
+def _sample(path: str, image: _Image, annotations: Sequence[tuple[str, _Annotation]], names: dict[_Id, str]) -> Sample:
+    """One row; boxes come as x, y, width, height, and where there is none the outlines tell it."""
+    size = (image.width, image.height)
+    boxes, polygons = list[Box](), list[Polygon]()
+    for where, annotation in annotations:
+        if annotation.iscrowd:
+            continue
+        label = names[annotation.category_id]
+        outlines = annotation.segmentation if isinstance(annotation.segmentation, list) else []
+        drawn = [polygon(outline, label, size, where=where) for outline in outlines]
+        polygons += drawn
+        if annotation.bbox:
+            x, y, width, height = annotation.bbox
+            boxes.append(box((x, y, x + width, y + height), label, size, where=where))
+        elif drawn:
+            boxes.append(box(around(drawn), label, size, where=where))
+    labels = tuple(sorted({names[annotation.category_id] for _, annotation in annotations}))
+    return Sample(path=path, labels=labels, boxes=tuple(boxes), polygons=tuple(polygons))

@@ -1,0 +1,54 @@
+"""A folder per class."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from sightline.config.recipe import FoldersReader
+from sightline.dataset.readers.layout import Layout, images, listed, logger, subfolders
+from sightline.errors import DataError
+from sightline.index import Sample
+
+_PARTS = frozenset({"train", "training", "val", "valid", "validate", "validation", "test", "testing"})
+
+
+class Folders(Layout[FoldersReader]):
+    """One folder per class, named by it; images may lie deeper inside."""
+
+    def rows(self) -> Iterator[Sample]:
+        """Finds the images, each labelled with the topmost folder that it lies in."""
+        classes = subfolders(self.root)
+        if classes and all(name.casefold() in _PARTS for name in classes):
+            raise DataError(
+                f"expected a folder per class in {self.root}, found {listed(classes)}, which are parts of a data set",
+                hint="Where the classes' folders lie inside train and test, read them with `data.reader.kind=mvtec`.",
+            )
+        empty, stray = set(classes), list[str]()
+        for path in images(self.root):
+            name = self.relative(path)
+            label, inside, _ = name.partition("/")
+            if not inside:
+                stray.append(name)
+                continue
+            empty.discard(label)
+            yield Sample(path=name, labels=(label,))
+        if stray:
+            _report_stray(stray, classes, self.root)
+        for label in sorted(empty):
+            logger.warning("the class folder %s holds no image", self.root / label)
+
+    @classmethod
+    def detect(cls, root: Path) -> FoldersReader | None:
+        """Fits wherever images lie in folders, so it is asked only when nothing more specific fits."""
+        return FoldersReader(kind="folders") if any(path.parent != root for path in images(root)) else None
+
+
+def _report_stray(stray: list[str], classes: list[str], root: Path) -> None:
+    names = listed(sorted(stray), 3)
+    if not classes:
+        raise DataError(
+            f"expected a folder per class in {root}, found {len(stray):,} images without one: {names}",
+            hint="Sort the images into folders named by their class, or list them in a table (`data.reader.kind=csv`).",
+        )
+    logger.warning("%d images lie in no class folder of %s and are left out: %s", len(stray), root, names)

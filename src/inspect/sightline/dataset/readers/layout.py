@@ -1,0 +1,230 @@
+"""What every reader is, and what all of them share: walking a folder, reading text, boxes that fit their image."""
+
+from __future__ import annotations
+
+import codecs
+import difflib
+import logging
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path, PurePosixPath, PureWindowsPath
+from typing import Generic, TypeVar
+
+from sightline.config.recipe import Section
+from sightline.errors import DataError
+from sightline.image import SUFFIXES
+from sightline.index import Box, Polygon, Sample
+
+logger = logging.getLogger(__name__)
+
+# What file managers, archives and network drives leave behind; hidden files are skipped by their dot.
+_LITTER = frozenset({"__MACOSX", "@eaDir", "$RECYCLE.BIN", "System Volume Information", "Thumbs.db"})
+
+SettingsT = TypeVar("SettingsT", bound=Section)
+
+
+class Layout(ABC, Generic[SettingsT]):
+    """One way in which images and their labels lie in a folder.
+
+    A layout says what it finds, in the words of the folder. What the labels mean (good, renamed, ignored), whether the
+    files are there and that no image is listed twice is looked after by ``readers.read``, for all layouts alike.
+
+    Args:
+        root: Folder that every path is relative to.
+        settings: The reader's part of the recipe.
+    """
+
+    def __init__(self, root: Path, settings: SettingsT) -> None:
+        self.root = root
+        self.settings = settings
+
+    @abstractmethod
+    def rows(self) -> Iterable[Sample]:
+        """Finds the images, each with its labels as found. No pixel is decoded.
+
+        Raises:
+            DataError: The folder is not laid out like this, or an annotation is damaged (its file and line are named).
+        """
+
+    @classmethod
+    @abstractmethod
+    def detect(cls, root: Path) -> SettingsT | None:
+        """The settings with which this layout fits the folder, or None if it does not."""
+
+    def relative(self, path: Path) -> str:
+        """The path as an index holds it: relative to the root, with forward slashes."""
+        return path.relative_to(self.root).as_posix()
+
+    def folder(self, name: str) -> Path:
+        """A folder that a setting names.
+
+        Raises:
+            DataError: It is not there, or not below the root.
+        """
+        folder = self.root / clean_path(name, self.root, where="the reader's settings")
+        if not folder.is_dir():
+            raise DataError(
+                f"expected a folder {name} in {self.root}, found {listed(subfolders(self.root))}",
+                hint="Name the folder in the recipe under `data.reader`, or choose the reader that fits the layout.",
+            )
+        return folder
+
+
+def walk(folder: Path) -> Iterator[Path]:
+    """Every visible file below a folder. Links are followed, and each real folder is entered once: loops end.
+
+    Raises:
+        DataError: A folder cannot be listed, or a name is no valid text.
+    """
+    folders, links, seen = [folder], list[Path](), set[Path]()
+    while folders or links:
+        here = folders.pop() if folders else links.pop()
+        real = here.resolve()
+        if real in seen:
+            continue
+        seen.add(real)
+        for path in _visible(here):
+            if path.is_dir():
+                (links if path.is_symlink() else folders).append(path)
+            elif path.is_file():
+                yield path
+            elif path.suffix.lower() in SUFFIXES:
+                logger.warning("%s is a link to nothing and is left out", path)
+
+
+def _visible(folder: Path) -> list[Path]:
+    try:
+        paths = sorted(p for p in folder.iterdir() if not p.name.startswith(".") and p.name not in _LITTER)
+    except OSError as error:
+        raise DataError(f"the folder {folder} cannot be listed: {error.strerror}") from error
+    for path in paths:
+        try:
+            path.name.encode()
+        except UnicodeEncodeError as error:
+            raise DataError(
+                f"the name of {path!a} is not valid UTF-8",
+                hint="Rename the file; an index holds names as text, so that it means the same on every machine.",
+            ) from error
+    return paths
+
+
+def images(folder: Path) -> Iterator[Path]:
+    """Every image file below a folder, told by its suffix."""
+    return (path for path in walk(folder) if path.suffix.lower() in SUFFIXES)
+
+
+def subfolders(folder: Path) -> list[str]:
+    """Names of the visible folders directly inside a folder, sorted; none if it is no folder."""
+    return [path.name for path in _visible(folder) if path.is_dir()] if folder.is_dir() else []
+
+
+def read_text(path: Path) -> str:
+    """Reads a text file, with or without a byte order mark.
+
+    Raises:
+        DataError: It is missing, cannot be read or is not UTF-8; the line is named.
+    """
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise DataError(
+            f"expected the file {path}, but it cannot be read: {error.strerror}",
+            hint=did_you_mean(path.name, _siblings(path)),
+        ) from error
+    try:
+        return data.decode("utf-16" if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data[: error.start].count(b"\n") + 1
+        raise DataError(f"{path}, line {line}: not UTF-8", hint="Save the file as UTF-8.") from error
+
+
+def _siblings(path: Path) -> list[str]:
+    return [other.name for other in _visible(path.parent)] if path.parent.is_dir() else []
+
+
+def clean_path(text: str, root: Path, *, where: str) -> str:
+    """Brings a path that a file states to the form of an index: relative to the root, with forward slashes.
+
+    Args:
+        text: As written, on any system.
+        root: Folder that the path must lie in.
+        where: The file and line, for the error message.
+
+    Raises:
+        DataError: It is empty or leads out of the root.
+    """
+    stated = text.strip()
+    if Path(stated).is_absolute() and Path(stated).is_relative_to(root.absolute()):
+        stated = Path(stated).relative_to(root.absolute()).as_posix()
+    path = PurePosixPath(stated.replace("\\", "/"))
+    if path.is_absolute() or PureWindowsPath(stated).drive or ".." in path.parts or not stated:
+        raise DataError(
+            f"{where}: expected a path inside {root}, got {text!r}",
+            hint="Paths are relative to `data.root`; take a root that holds all images.",
+        )
+    return str(path)
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """A hint that names the nearest known word, or all of them if none is near."""
+    candidates = list(known)
+    by_folded = {name.casefold(): name for name in candidates}
+    near = difflib.get_close_matches(word.casefold(), by_folded, n=1)
+    if near:
+        return f"Did you mean {by_folded[near[0]]!r}?"
+    return f"There is: {listed(candidates)}." if candidates else ""
+
+
+def listed(names: Sequence[str], most: int = 8) -> str:
+    """Names in one line; long lists are cut."""
+    shown = ", ".join(names[:most]) or "nothing"
+    return f"{shown} and {len(names) - most:,} more" if len(names) > most else shown
+
+
+def box(corners: Sequence[float], label: str, size: tuple[int, int], *, where: str) -> Box:
+    """Makes a box, cut to its image.
+
+    Args:
+        corners: x1, y1, x2, y2 in pixels; x2 and y2 are exclusive.
+        label: What it holds.
+        size: Width and height of the image in pixels; 0 if unknown.
+        where: The file and entry, for the error message.
+
+    Raises:
+        DataError: Nothing of the box is inside the image, or a corner is no number.
+    """
+    x1, y1, x2, y2 = (_cut(value, size[axis % 2]) for axis, value in enumerate(corners))
+    if not (x1 < x2 and y1 < y2):  # also false for NaN
+        inside = f" inside the image of {size[0]}x{size[1]}" if all(size) else ""
+        raise DataError(
+            f"{where}: expected a box with an area{inside}, got {', '.join(f'{value:g}' for value in corners)}",
+            hint="Mend or remove the annotation.",
+        )
+    return Box(x1=x1, y1=y1, x2=x2, y2=y2, label=label)
+
+
+def polygon(numbers: Sequence[float], label: str, size: tuple[int, int], *, where: str) -> Polygon:
+    """Makes an outline from x, y, x, y, … in pixels, cut to its image.
+
+    Raises:
+        DataError: Fewer than three points, an odd number of values, or one that is no number.
+    """
+    if len(numbers) < 6 or len(numbers) % 2 or not all(math.isfinite(number) for number in numbers):
+        raise DataError(
+            f"{where}: expected an outline of at least three points (x y), got {len(numbers)} numbers",
+            hint="Mend or remove the annotation.",
+        )
+    cut = [_cut(value, size[axis % 2]) for axis, value in enumerate(numbers)]
+    return Polygon(points=tuple(zip(cut[::2], cut[1::2], strict=True)), label=label)
+
+
+def around(outlines: Sequence[Polygon]) -> tuple[float, float, float, float]:
+    """The smallest box around outlines: x1, y1, x2, y2 in pixels."""
+    xs = [x for outline in outlines for x, _ in outline.points]
+    ys = [y for outline in outlines for _, y in outline.points]
+    return min(xs), min(ys), max(xs), max(ys)
+
+
+def _cut(value: float, size: int) -> float:
+    return min(max(value, 0.0), float(size)) if size else max(value, 0.0)

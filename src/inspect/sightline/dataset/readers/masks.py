@@ -1,0 +1,89 @@
+"""A folder of images per class, with a mask of the same name for each."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from sightline.config.recipe import MasksReader
+from sightline.dataset.readers.layout import Layout, clean_path, listed, logger, subfolders
+from sightline.errors import DataError
+from sightline.index import Sample
+
+_CLASS = "{class}"
+
+_KNOWN = (
+    MasksReader(kind="masks"),
+    *(
+        MasksReader(
+            kind="masks",
+            images="images/{class}",
+            masks="masks/{class}",
+            image_suffix=image_suffix,
+            mask_suffix=mask_suffix,
+        )
+        for image_suffix in (".png", ".jpg")
+        for mask_suffix in ("_mask.png", ".png")
+    ),
+)
+
+
+class Masks(Layout[MasksReader]):
+    """Images and masks found by two patterns in which ``{class}`` stands for the class."""
+
+    def rows(self) -> Iterator[Sample]:
+        """Finds the images, each labelled by its folder and with its mask if there is one."""
+        classes = self.classes()
+        if not classes:
+            raise DataError(
+                f"expected folders like {self.settings.images} in {self.root}, found {listed(subfolders(self.root))}",
+                hint="State where a class's images lie in `data.reader.images`; `{class}` stands for its name.",
+            )
+        for label, folder in classes:
+            pairs = self.pairs(label, folder)
+            bare = sum(mask is None for _, mask in pairs)
+            if not pairs:
+                logger.warning("the class folder %s holds no image that ends in %s", folder, self.settings.image_suffix)
+            elif 0 < bare < len(pairs):  # a class without any masks may be the good one
+                logger.warning("%d of %d images of %s have no mask", bare, len(pairs), folder)
+            for path, mask in pairs:
+                yield Sample(path=self.relative(path), labels=(label,), mask=self.relative(mask) if mask else None)
+
+    def classes(self) -> list[tuple[str, Path]]:
+        """The classes and the folders of their images; the part of the pattern with ``{class}`` is looked up."""
+        parts = clean_path(self.settings.images, self.root, where="data.reader.images").split("/")
+        place = next(index for index, part in enumerate(parts) if _CLASS in part)
+        shape = re.compile("(.+)".join(re.escape(text) for text in parts[place].split(_CLASS)))
+        above = self.root.joinpath(*parts[:place])
+        matches = [match for name in subfolders(above) if (match := shape.fullmatch(name))]
+        folders = [(match[1], above.joinpath(match[0], *parts[place + 1 :])) for match in matches]
+        return [(label, folder) for label, folder in folders if folder.is_dir()]
+
+    def pairs(self, label: str, folder: Path) -> list[tuple[Path, Path | None]]:
+        """The images of a class, each with its mask if there is one."""
+        pattern = clean_path(self.settings.masks, self.root, where="data.reader.masks")
+        masks = _files(self.root / pattern.replace(_CLASS, label))
+        ending = self.settings.image_suffix.lower()
+        found = {name: path for name, path in _files(folder).items() if name.endswith(ending)}
+        mask_names = {name: name.removesuffix(ending) + self.settings.mask_suffix.lower() for name in found}
+        # Where both share a folder and an ending (a.png, a_mask.png), a mask is no image.
+        own = set(mask_names.values()) if self.settings.images == self.settings.masks else set()
+        return [(path, masks.get(mask_names[name])) for name, path in found.items() if name not in own]
+
+    @classmethod
+    def detect(cls, root: Path) -> MasksReader | None:
+        """Fits if class folders hold images and there are masks with their names."""
+        for settings in _KNOWN:
+            layout = cls(root, settings)
+            if any(mask for label, folder in layout.classes() for _, mask in layout.pairs(label, folder)):
+                return settings
+        return None
+
+
+def _files(folder: Path) -> dict[str, Path]:
+    """Visible files directly in a folder, by their lower-case name; empty if there is no such folder."""
+    if not folder.is_dir():
+        return {}
+    visible = sorted(path for path in folder.iterdir() if not path.name.startswith(".") and path.is_file())
+    return {path.name.lower(): path for path in visible}

@@ -1,0 +1,102 @@
+"""Tables with one row an image: CSV in its dialects."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator
+from pathlib import Path
+
+from sightline.config.recipe import CsvReader
+from sightline.dataset.readers.layout import Layout, clean_path, did_you_mean, listed, read_text
+from sightline.errors import DataError
+from sightline.index import Sample, Split
+
+_DELIMITERS = (",", ";", "\t")
+_SPLITS = {split.value: split for split in Split} | dict.fromkeys(("val", "valid", "validation"), Split.VALIDATE)
+
+
+class Table(Layout[CsvReader]):
+    """A CSV file with a header; comma, semicolon and tab are told apart by the header."""
+
+    def rows(self) -> Iterator[Sample]:
+        """Reads the rows; columns that the settings do not name become attributes."""
+        settings, file = self.settings, self.root / self.settings.file
+        optional = (settings.split_column, settings.group_column, settings.mask_column)
+        named = [settings.path_column, settings.label_column, *(column for column in optional if column is not None)]
+        header, lines = _read(file, named)
+        others = [column for column in header if column and column not in named]
+        for where, cells in lines:
+            if len(cells) != len(header):
+                raise DataError(
+                    f"{where}: expected {len(header)} fields, got {len(cells)}",
+                    hint="Quote a field that holds the separator.",
+                )
+            row = dict(zip(header, (cell.strip() for cell in cells), strict=True))
+            mask = row[settings.mask_column] if settings.mask_column else ""
+            yield Sample(
+                path=clean_path(row[settings.path_column], self.root, where=where),
+                labels=self._labels(row[settings.label_column], where),
+                mask=clean_path(mask, self.root, where=where) if mask else None,
+                group=row[settings.group_column] if settings.group_column else "",
+                split=_split(row[settings.split_column], where) if settings.split_column else None,
+                attributes={column: row[column] for column in others if row[column]},
+            )
+
+    def _labels(self, cell: str, where: str) -> tuple[str, ...]:
+        labels = {label for part in cell.split(self.settings.label_separator) if (label := part.strip())}
+        if not labels:
+            raise DataError(
+                f"{where}: expected a label, the field is empty",
+                hint="A good part is labelled too, `good` say: a blank may also mean that nobody looked.",
+            )
+        return tuple(sorted(labels))
+
+    @classmethod
+    def detect(cls, root: Path) -> CsvReader | None:
+        """Fits if there is a table of the default name with the default columns."""
+        settings = CsvReader(kind="csv")
+        if not (root / settings.file).is_file():
+            return None
+        named = {settings.path_column, settings.label_column}
+        text = read_text(root / settings.file)
+        return settings if any(named <= set(_header(text, delimiter)) for delimiter in _DELIMITERS) else None
+
+
+def _header(text: str, delimiter: str) -> list[str]:
+    rows = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+    return [cell.strip() for cell in next((row for row in rows if row), [])]
+
+
+def _read(file: Path, named: list[str]) -> tuple[list[str], list[tuple[str, list[str]]]]:
+    """The columns, and each further row with its place (file and line) and fields; blank lines are skipped.
+
+    Raises:
+        DataError: A named column is missing or stands there twice, or quotes are broken.
+    """
+    text = read_text(file)
+    # The separator is the one that yields the named columns; for the error message, else the one that yields most.
+    delimiter = max(_DELIMITERS, key=lambda one: (sum(c in named for c in _header(text, one)), len(_header(text, one))))
+    header = _header(text, delimiter)
+    for column in named:
+        if column not in header:
+            raise DataError(
+                f"{file}: expected a column {column!r}, found {listed([*map(repr, header)], 20)}",
+                hint=f"{did_you_mean(column, header)} Columns are named under `data.reader` in the recipe.",
+            )
+        if header.count(column) > 1:
+            raise DataError(f"{file}: the column {column!r} stands there twice", hint="Rename or remove one.")
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    try:
+        lines = [(f"{file}, line {reader.line_num}", cells) for cells in reader if any(cell.strip() for cell in cells)]
+    except csv.Error as error:
+        raise DataError(f"{file}, line {reader.line_num}: {error}", hint="Check the quotes.") from error
+    return header, lines[1:]
+
+
+def _split(cell: str, where: str) -> Split | None:
+    if not cell:
+        return None
+    if cell.casefold() not in _SPLITS:
+        raise DataError(f"{where}: expected a split ({', '.join(Split)}) or nothing, got {cell!r}")
+    return _SPLITS[cell.casefold()]

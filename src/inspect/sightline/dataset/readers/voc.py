@@ -1,0 +1,100 @@
+"""Pascal VOC annotations: an XML file an image."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NoReturn
+from xml.etree import ElementTree as ET
+
+from sightline.config.recipe import VocReader
+from sightline.dataset.readers.layout import Layout, box, images, listed, read_text, subfolders, walk
+from sightline.errors import DataError
+from sightline.index import Box, Sample
+
+_KNOWN = (
+    VocReader(kind="voc"),
+    VocReader(kind="voc", images="images", annotations="annotations"),
+    VocReader(kind="voc", images="IMAGES", annotations="ANNOTATIONS"),
+)
+_CORNERS = ("xmin", "ymin", "xmax", "ymax")
+
+
+class Voc(Layout[VocReader]):
+    """Images and XML files in two folders, paired by name. An XML file without objects says good."""
+
+    def rows(self) -> Iterator[Sample]:
+        """Finds the images and reads the XML file of each."""
+        pictures, notes = self.folder(self.settings.images), self.folder(self.settings.annotations)
+        found, files = _paired(
+            (pictures, list(images(pictures))), (notes, [p for p in walk(notes) if p.suffix.lower() == ".xml"])
+        )
+        if lonely := sorted(files.keys() - found.keys()):
+            raise DataError(
+                f"{len(lonely):,} XML files in {notes} have no image in {pictures}: {listed(lonely, 3)}",
+                hint="Bring the images back, or remove the XML files.",
+            )
+        bare = sorted(found.keys() - files.keys())
+        if bare and self.settings.missing == "refuse":
+            raise DataError(
+                f"{len(bare):,} images in {pictures} have no XML file in {notes}: {listed(bare, 3)}",
+                hint="If they show good parts, set `data.reader.missing=good`; else annotate or remove them.",
+            )
+        for name, path in found.items():
+            boxes = _boxes(files[name]) if name in files else ()
+            yield Sample(path=self.relative(path), labels=tuple(sorted({one.label for one in boxes})), boxes=boxes)
+
+    @classmethod
+    def detect(cls, root: Path) -> VocReader | None:
+        """Fits if one of the usual pairs of folders is there, with XML files."""
+        names = set(subfolders(root))
+        fits = (one for one in _KNOWN if {one.images, one.annotations} <= names)
+        return next((one for one in fits if any((root / one.annotations).rglob("*.xml"))), None)
+
+
+def _paired(*sides: tuple[Path, Sequence[Path]]) -> list[dict[str, Path]]:
+    """Files by name without suffix; where a name comes twice, by their place in the folder too."""
+    unique = all(len({path.stem for path in paths}) == len(paths) for _, paths in sides)
+    return [
+        {path.stem if unique else path.relative_to(folder).with_suffix("").as_posix(): path for path in paths}
+        for folder, paths in sides
+    ]
+
+
+class _NoDoctype(ET.TreeBuilder):
+    """Refuses document type definitions: annotations need none, and their entities can fill the memory."""
+
+    def doctype(self, name: str, pubid: str | None, system: str | None) -> NoReturn:  # noqa: ARG002 - called by XMLParser
+        raise DataError(f"it declares a document type ({name})")
+
+
+def _boxes(file: Path) -> tuple[Box, ...]:
+    """The objects of an XML file as boxes. VOC counts pixels from 1 and takes xmax and ymax in."""
+    parser = ET.XMLParser(target=_NoDoctype())  # noqa: S314 - document types are refused
+    try:
+        parser.feed(read_text(file))
+        root: ET.Element = parser.close()
+    except ET.ParseError as error:
+        raise DataError(f"{file}, line {error.position[0]}: {error}", hint="Mend the XML file.") from error
+    except DataError as error:
+        raise DataError(f"{file}: {error.message}", hint="Remove the line with <!DOCTYPE.") from error
+    size = (round(_number(root, "size/width", file, 0)), round(_number(root, "size/height", file, 0)))
+    boxes = []
+    for number, item in enumerate(root.iter("object"), start=1):
+        where = f"{file}, object {number}"
+        label = (item.findtext("name") or "").strip()
+        if not label:
+            raise DataError(f"{where}: expected a name, found none", hint="Name the object's class.")
+        x1, y1, x2, y2 = (_number(item, f"bndbox/{corner}", where) for corner in _CORNERS)
+        boxes.append(box((x1 - 1, y1 - 1, x2, y2), label, size, where=where))
+    return tuple(boxes)
+
+
+def _number(element: ET.Element, place: str, where: object, default: float | None = None) -> float:
+    text = element.findtext(place)
+    if text is None and default is not None:
+        return default
+    try:
+        return float(text or "")
+    except ValueError as error:
+        raise DataError(f"{where}: {place}: expected a number, got {text!r}", hint="Mend the annotation.") from error

@@ -1,0 +1,152 @@
+"""YOLO annotations: a text file an image with classes, boxes and outlines in shares of the image."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import PIL.Image
+import yaml
+from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
+
+from sightline import image
+from sightline.config.recipe import YoloReader
+from sightline.dataset.readers.layout import Layout, around, box, images, polygon, read_text
+from sightline.errors import DataError, ImageError
+from sightline.index import Box, Polygon, Sample
+
+_IMAGES, _LABELS = "images", "labels"
+_ORIENTATION = 0x0112  # EXIF: with 5 to 8 the picture is turned by a quarter when it is decoded
+_SLACK = 0.01  # tools round, so that shapes at the edge reach a little over it
+
+
+class _Shape(NamedTuple):
+    """One line of a label file: four shares are a box (centre and size), more are an outline."""
+
+    where: str
+    label: str
+    shares: tuple[float, ...]
+
+
+class Yolo(Layout[YoloReader]):
+    """Each ``images`` folder, at any depth, has ``labels`` beside it with the same names ending in ``.txt``.
+
+    An image without a text file, or with an empty one, is good. Folders named train and val do not become parts: the
+    recipe divides the images. The size that turns shares into pixels is read from the image's header.
+    """
+
+    def rows(self) -> Iterator[Sample]:
+        """Finds the images and reads the text file of each."""
+        names = _names(self.root / self.settings.file)
+        pairs = [(path, file) for path in images(self.root) if (file := self._labels_of(path))]
+        if not pairs:
+            raise DataError(
+                f"expected a folder {_IMAGES} with images in {self.root}",
+                hint=f"YOLO's layout has {_IMAGES}/ and {_LABELS}/ side by side, with the same names inside.",
+            )
+        for path, file in pairs:
+            lines = read_text(file).split("\n") if file.is_file() else []
+            shapes = [
+                _shape(line, names, f"{file}, line {number}") for number, line in enumerate(lines, 1) if line.strip()
+            ]
+            labels = tuple(sorted({shape.label for shape in shapes}))
+            boxes, polygons = _in_pixels(shapes, path)
+            yield Sample(path=self.relative(path), labels=labels, boxes=boxes, polygons=polygons)
+
+    def _labels_of(self, path: Path) -> Path | None:
+        """Where the labels of an image would be; None if the image is outside of the layout."""
+        parts = list(path.relative_to(self.root).parts[:-1])
+        if _IMAGES not in parts:
+            return None
+        parts[len(parts) - 1 - parts[::-1].index(_IMAGES)] = _LABELS
+        return self.root.joinpath(*parts, path.stem + ".txt")
+
+    @classmethod
+    def detect(cls, root: Path) -> YoloReader | None:
+        """Fits if a data file names the classes and there is a folder of labels."""
+        if not any(any(root.glob(f"{above}{_LABELS}/**/*.txt")) for above in ("", "*/")):
+            return None
+        files = (name for name in ("data.yaml", "data.yml", "classes.txt") if (root / name).is_file())
+        return next((YoloReader(kind="yolo", file=name) for name in files), None)
+
+
+class _DataFile(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    names: dict[int, str]
+
+    @field_validator("names", mode="before")
+    @classmethod
+    def _numbered(cls, names: object) -> object:
+        return dict(enumerate(names)) if isinstance(names, list) else names
+
+
+def _names(file: Path) -> dict[int, str]:
+    """Class names by number, from a YAML file with ``names`` or a text file with one name a line."""
+    text = read_text(file)
+    if file.suffix.lower() == ".txt":
+        return dict(enumerate(text.split("\n")))
+    try:
+        return _DataFile.model_validate(yaml.safe_load(text)).names
+    except yaml.YAMLError as error:
+        raise DataError(f"{file}: no valid YAML: {error}") from error
+    except ValidationError as error:
+        raise DataError(
+            f"{file}: names: {error.errors()[0]['msg']}",
+            hint="Expected `names: [scratch, dent]` or `names: {0: scratch, 1: dent}`.",
+        ) from error
+
+
+def _shape(line: str, names: dict[int, str], where: str) -> _Shape:
+    try:
+        number, *shares = line.split()
+        label, values = names.get(int(number)), tuple(map(float, shares))
+    except ValueError as error:
+        raise DataError(
+            f"{where}: expected a class number and numbers, got {line.strip()!r}", hint="Mend or remove the line."
+        ) from error
+    if label is None:
+        raise DataError(f"{where}: no class has the number {number}", hint="The data file names the classes, from 0.")
+    if len(values) != 4 and (len(values) < 6 or len(values) % 2):
+        raise DataError(
+            f"{where}: expected 4 numbers for a box, or 6 and more in pairs for an outline, got {len(values)}",
+            hint="A fifth number after a box is the score of a prediction; labels have none.",
+        )
+    if not all(-_SLACK <= value <= 1 + _SLACK for value in values):
+        raise DataError(
+            f"{where}: expected shares of the image from 0 to 1, got {line.strip()!r}",
+            hint="Divide x and widths by the image's width, y and heights by its height.",
+        )
+    return _Shape(where, label, values)
+
+
+def _in_pixels(shapes: list[_Shape], path: Path) -> tuple[tuple[Box, ...], tuple[Polygon, ...]]:
+    width, height = size = _size(path) if shapes else (0, 0)
+    if not (width and height):  # a damaged image keeps its labels, and the check reports it
+        return (), ()
+    boxes, polygons = list[Box](), list[Polygon]()
+    for where, label, shares in shapes:
+        pixels = [share * size[axis % 2] for axis, share in enumerate(shares)]
+        if len(pixels) == 4:
+            x, y, w, h = pixels
+            corners = (x - w / 2, y - h / 2, x + w / 2, y + h / 2)
+        else:
+            polygons.append(polygon(pixels, label, size, where=where))
+            corners = around(polygons[-1:])
+        boxes.append(box(corners, label, size, where=where))
+    return tuple(boxes), tuple(polygons)
+
+
+def _size(path: Path) -> tuple[int, int]:
+    """Width and height of an image as it is when decoded, in pixels; zeros if it cannot be decoded."""
+    try:
+        with PIL.Image.open(path) as header:
+            turned = header.getexif().get(_ORIENTATION, 1) >= 5
+            return (header.height, header.width) if turned else (header.width, header.height)
+    except (OSError, ValueError, SyntaxError, PIL.Image.DecompressionBombError):
+        try:
+            height, width = image.read(path).shape[:2]
+        except ImageError:
+            return 0, 0
+        return width, height

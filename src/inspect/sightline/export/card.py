@@ -1,0 +1,116 @@
+"""The model card: what a bundle is for, what it was measured on, and where it ends, in Markdown."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from sightline.bundle.manifest import Manifest, Metric
+from sightline.config.recipe import Card
+from sightline.verdict import ANY_DEFECT
+
+_HEADLINE = ("accuracy", "exact_match", "macro_f1", "auroc", "average_precision", "escape_rate", "overkill_rate", "review_rate")
+
+
+def write(manifest: Manifest, card: Card, *, size: int) -> str:
+    """Renders the card.
+
+    Args:
+        manifest: The bundle's manifest; every figure comes from it.
+        card: The recipe's words on data, use and limits.
+        size: Bytes of ``model.onnx``.
+    """
+    about = [
+        f"# {manifest.name} {manifest.version}",
+        card.intended_use or f"Names the type of defect on images of {manifest.product or 'the product'}.",
+        _table(
+            ("", ""),
+            [
+                ("sector, product", ", ".join(filter(None, (manifest.sector, manifest.product))) or "not stated"),
+                ("method", manifest.method),
+                ("types", ", ".join(manifest.classes)),
+                ("has seen good parts", "yes" if manifest.policy.good_known else "no: it never answers OK"),
+                ("input", f"{manifest.input.width} x {manifest.input.height} px, {manifest.input.fit}, {manifest.input.colour}"),
+                ("model", f"ONNX opset {manifest.opset}, {size / 1e6:.1f} MB"),
+                ("data", card.data or manifest.data.source),
+                ("licence", manifest.data.licence),
+            ],
+        ),
+    ]
+    parts = [*about, *_measured(manifest), *_verdicts(manifest), *_data(manifest), *_limits(manifest, card), *_golden(manifest)]
+    return "\n\n".join([*parts, _reproduce(manifest)]) + "\n"
+
+
+def headline(metrics: Sequence[Metric]) -> list[Metric]:
+    """The figures that come first, in a fixed order."""
+    by_name = {metric.name: metric for metric in metrics}
+    return [by_name[name] for name in _HEADLINE if name in by_name]
+
+
+def _measured(manifest: Manifest) -> list[str]:
+    top = headline(manifest.metrics)
+    rest = [metric for metric in manifest.metrics if metric not in top]
+    rows = [(m.name, f"{m.value:.4f}", f"{m.low:.4f} to {m.high:.4f}", str(m.count), m.interval) for m in (*top, *rest)]
+    parity = manifest.parity
+    return [
+        "## Measured on the test part",
+        "Scores and verdicts are those of the exported model in onnxruntime. Nothing was chosen on this part.",
+        _table(("figure", "value", "95 % interval", "groups", "interval by"), rows),
+        f"Exported against trained, {parity.images} images: largest score difference {parity.largest_score_difference:.1e}, "
+        f"{parity.verdict_flips} verdicts changed.",
+    ]
+
+
+def _verdicts(manifest: Manifest) -> list[str]:
+    rows = [
+        ("any defect" if key == ANY_DEFECT else key, f"{limit.review:.4f}", f"{limit.ng:.4f}")
+        for key, limit in manifest.policy.thresholds.items()
+    ]
+    lines = ["## Thresholds", _table(("score of", "REVIEW from", "NG from"), rows), f"Chosen by: {manifest.policy.chosen_by}."]
+    calibration = manifest.calibration
+    if calibration is not None:
+        lines.append(
+            f"Scores are probabilities by {calibration.method} scaling on {calibration.count} images of the calibrate part: "
+            f"log loss {calibration.log_loss_before:.4f} before, {calibration.log_loss_after:.4f} after."
+        )
+    return lines
+
+
+def _data(manifest: Manifest) -> list[str]:
+    counts = manifest.data.counts
+    names = sorted({name for part in counts.values() for name in part})
+    rows = [(name, *(str(counts[split].get(name, 0)) for split in counts)) for name in names]
+    return ["## Data", _table(("images", *counts), rows), "Copies and near-duplicates lie in one part only."]
+
+
+def _limits(manifest: Manifest, card: Card) -> list[str]:
+    known = [] if manifest.policy.good_known else ["It has seen no good part: it names a defect's type, it cannot pass a part."]
+    general = [
+        "It knows the types above, as the data show them; other types, products, cameras or light need new data.",
+        "Intervals hold for parts like those of the test part; they are no guarantee on escapes.",
+    ]
+    return ["## Limits", "\n".join(f"- {line}" for line in (*card.limits, *known, *general))]
+
+
+def _golden(manifest: Manifest) -> list[str]:
+    if not manifest.golden:
+        return []
+    pictures = "\n".join(f"![golden sample]({golden.file})" for golden in manifest.golden)
+    return ["## Golden samples", "`sightline bundle verify` scores these frames and compares.", pictures]
+
+
+def _reproduce(manifest: Manifest) -> str:
+    origin = manifest.provenance
+    return "\n".join(
+        [
+            "## Where it comes from",
+            "",
+            f"- made {origin.created} by sightline {origin.code_version}, seed {origin.seed}, run {origin.run}",
+            f"- recipe in `recipe.yaml`, SHA-256 `{origin.recipe_digest}`",
+            f"- data SHA-256 `{manifest.data.digest}`",
+        ]
+    )
+
+
+def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [header, ["---"] * len(header), *rows]
+    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)

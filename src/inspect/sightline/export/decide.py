@@ -1,0 +1,74 @@
+"""Chooses the policy's thresholds, on the calibrate part only."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sightline.config.recipe import Decision
+from sightline.verdict import ANY_DEFECT, Policy, Threshold
+
+FEWEST = 5
+"""Defective and other images that a threshold of its own needs; below, the recipe's fixed threshold is taken."""
+
+Scores = NDArray[np.float32]
+
+
+def choose(
+    scores: Scores, truth: NDArray[np.bool_], classes: tuple[str, ...], decision: Decision, *, exclusive: bool, good: bool
+) -> Policy:
+    """Chooses thresholds by the recipe's rule.
+
+    A model that knows good parts and one type a frame has one threshold on the defect score; one with several types
+    a frame has one per type; one that never saw a good part names the type, or sends the frame to review.
+
+    Args:
+        scores: (N, C) calibrated scores of the calibrate part.
+        truth: (N, C) whether the frame shows the type.
+        classes: Names of the C types.
+        decision: The recipe's rule.
+        exclusive: Whether a frame shows at most one type.
+        good: Whether the model has seen good parts.
+    """
+    bare = Policy(exclusive=exclusive, good_known=good, thresholds={ANY_DEFECT: _threshold(0.5, decision)})
+    if exclusive and good:
+        value, why = _one(bare.defect_score(scores), truth.any(axis=1), decision)
+        chosen, whys = {ANY_DEFECT: value}, [why]
+    elif exclusive:
+        chosen = {name: decision.threshold for name in classes}
+        whys = [f"fixed {decision.threshold:g} per type: without good parts a threshold only says how sure the type is"]
+    else:
+        pairs = {name: _one(scores[:, k], truth[:, k], decision) for k, name in enumerate(classes)}
+        chosen, whys = {name: value for name, (value, _) in pairs.items()}, [f"{n}: {w}" for n, (_, w) in pairs.items()]
+    return bare.model_copy(
+        update={
+            "thresholds": {key: _threshold(value, decision) for key, value in chosen.items()},
+            "chosen_by": "; ".join(whys),
+        }
+    )
+
+
+def best_f1(scores: Scores, truth: NDArray[np.bool_]) -> float:
+    """The threshold of the best F1; in the middle between the scores around it, so that neither side is at its edge."""
+    order = np.argsort(-scores, kind="stable")
+    ranked, hits = scores[order].astype(np.float64), np.cumsum(truth[order])
+    f1 = 2 * hits / (np.arange(1, len(scores) + 1) + truth.sum())
+    f1[:-1][ranked[:-1] == ranked[1:]] = -1  # a threshold cannot part equal scores
+    best = int(np.argmax(f1))
+    below = ranked[best + 1] if best + 1 < len(ranked) else 0.0
+    return float((ranked[best] + below) / 2)
+
+
+def _one(scores: Scores | NDArray[np.floating], truth: NDArray[np.bool_], decision: Decision) -> tuple[float, str]:
+    defective, other = int(truth.sum()), int((~truth).sum())
+    counts = f"{defective} defective and {other} other images of the calibrate part"
+    if decision.rule == "fixed":
+        return decision.threshold, f"fixed {decision.threshold:g} by the recipe; {counts}"
+    if min(defective, other) < FEWEST:
+        return decision.threshold, f"fixed {decision.threshold:g}, since {counts} do not suffice for another"
+    return best_f1(scores.astype(np.float32), truth), f"best F1 on {counts}; no guarantee"
+
+
+def _threshold(value: float, decision: Decision) -> Threshold:
+    ng = float(np.clip(value, 1e-6, 1.0))
+    return Threshold(ng=ng, review=max(1e-6, ng - decision.review_margin))

@@ -1,0 +1,176 @@
+"""From a finished run to a bundle: calibrate, decide, export, compare, measure, draw, pack."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+import sightline
+from sightline import bundle, config, image
+from sightline.bundle.manifest import Calibration, Data, Golden, Manifest, Parity, Provenance
+from sightline.config import Recipe
+from sightline.errors import ExportError
+from sightline.export import card, decide, parity
+from sightline.export.calibrate import Calibrator, fit
+from sightline.export.evaluate import Scored, evaluate, truth_of
+from sightline.export.graph import OPSET, ContractModel, to_onnx, torch_scores
+from sightline.export.record import record
+from sightline.export.sweep import Outputs, Progress, sweep
+from sightline.index import Index, Split
+from sightline.runtime import Inspector
+from sightline.runtime.session import Session
+from sightline.train import LabelSpace, RunFolder, load
+from sightline.train.networks import Network
+from sightline.verdict import Policy
+
+GOLDEN_TOLERANCE = 5e-3
+"""Largest difference of a golden score that another processor or onnxruntime may show."""
+
+_GOLDEN_FRAMES = 8
+_GOLDEN_BYTES = 4_000_000
+
+
+def export(run: RunFolder, *, progress: Progress = lambda stage, done, total: None) -> Path:
+    """Makes the bundle of a trained run, in its ``bundle`` folder, and records figures and pictures in the run.
+
+    Calibration and thresholds come from the calibrate part; the test part only measures.
+
+    Args:
+        run: A run that `sightline.train.fit` has finished.
+        progress: Told the stage, images done and images in all.
+
+    Raises:
+        ExportError: A gate refused: the exported model differs from the trained one, or there is nothing to check it on.
+    """
+    recipe, index = run.recipe, run.index
+    network, space = load(run)
+    calibrator = _calibrate(network, space, index, recipe, progress)
+    model = ContractModel(network, calibrator, first_defect=space.outputs - len(space.classes))
+    onnx_file = to_onnx(model, recipe.input)
+    session = Session(onnx_file)
+
+    calibrate = sweep(session.run, index.part(Split.CALIBRATE), index, recipe.input, stage="calibrate", progress=progress)
+    policy = decide.choose(
+        calibrate.scores,
+        truth_of(calibrate.samples, space.classes),
+        space.classes,
+        recipe.decide,
+        exclusive=not space.multi_label,
+        good=space.good,
+    )
+    test = sweep(session.run, index.part(Split.TEST), index, recipe.input, stage="test", progress=progress)
+    scored = Scored(test.samples, test.scores, space.classes, policy)
+    checked = test if test.samples else calibrate
+    golden, frames = _golden(index, checked, recipe)
+    manifest = Manifest(
+        name=recipe.name,
+        version=recipe.version,
+        sector=recipe.sector,
+        product=recipe.product,
+        method=recipe.task,
+        classes=space.classes,
+        input=recipe.input,
+        opset=OPSET,
+        policy=policy,
+        calibration=_calibration(calibrator),
+        metrics=evaluate(scored),
+        data=_data(index, recipe),
+        parity=_compare(model, checked, index, recipe, policy, progress),
+        golden=golden,
+        tolerance=GOLDEN_TOLERANCE,
+        provenance=_provenance(run),
+        runtime_needed=sightline.__version__,
+        files={},
+    )
+    text = card.write(manifest, recipe.card, size=len(onnx_file))
+    files = {"model.onnx": onnx_file, "recipe.yaml": config.dump(recipe).encode(), "card.md": text.encode(), **frames}
+    made = bundle.write(run.path / "bundle", manifest, files, replace=True)
+    Inspector.open(made, self_test=True)
+    record(run, manifest, scored, test, made)
+    return made
+
+
+def _calibrate(network: Network, space: LabelSpace, index: Index, recipe: Recipe, progress: Progress) -> Calibrator:
+    def logits(images: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        with torch.no_grad():
+            answer = network.eval()(torch.from_numpy(images))
+        return answer[0].numpy(), answer[1].numpy()
+
+    part = index.part(Split.CALIBRATE)
+    outputs = sweep(logits, part, index, recipe.input, stage="calibrate", progress=progress)
+    targets = np.stack([space.target(s) for s in part]) if part else np.zeros_like(outputs.scores)
+    return fit(outputs.scores.astype(np.float64), targets.astype(np.float64), exclusive=not space.multi_label)
+
+
+def _compare(
+    model: ContractModel, exported: Outputs, index: Index, recipe: Recipe, policy: Policy, progress: Progress
+) -> Parity:
+    if not exported.samples:
+        raise ExportError(
+            "expected images to compare the exported model with the trained one; the test and calibrate parts are empty",
+            hint="Give data.split.test or data.split.calibrate a share.",
+        )
+    trained = sweep(
+        lambda images: torch_scores(model, images), exported.samples, index, recipe.input, stage="compare", progress=progress
+    )
+    map_difference = float(np.abs(trained.maps - exported.maps).max())
+    paths = [s.path for s in exported.samples]
+    return parity.check(paths, trained.scores, exported.scores, map_difference, policy, index.classes)
+
+
+def _golden(index: Index, outputs: Outputs, recipe: Recipe) -> tuple[tuple[Golden, ...], dict[str, bytes]]:
+    """Picks one frame of each class, then of each again, as long as they stay few and small."""
+    golden: list[Golden] = []
+    files: dict[str, bytes] = {}
+    for row in _round_robin([s.labels for s in outputs.samples])[:_GOLDEN_FRAMES]:
+        frame = image.png(image.read(index.file(outputs.samples[row]), bits=recipe.input.bits))
+        if golden and sum(map(len, files.values())) + len(frame) > _GOLDEN_BYTES:
+            break
+        name = f"golden/{len(golden) + 1:03d}.png"
+        files[name] = frame
+        golden.append(Golden(file=name, scores=tuple(float(score) for score in outputs.scores[row])))
+    return tuple(golden), files
+
+
+def _round_robin(labels: Sequence[tuple[str, ...]]) -> list[int]:
+    seen: dict[tuple[str, ...], int] = {}
+    turns = []
+    for row, label in enumerate(labels):
+        seen[label] = seen.get(label, 0) + 1
+        turns.append((seen[label], label, row))
+    return [row for _, _, row in sorted(turns)]
+
+
+def _calibration(calibrator: Calibrator) -> Calibration | None:
+    if calibrator.method == "none":
+        return None
+    parameters = {f"scale/{k}": float(v) for k, v in enumerate(calibrator.scale)}
+    parameters |= {f"bias/{k}": float(v) for k, v in enumerate(calibrator.bias)}
+    return Calibration(
+        method=calibrator.method,
+        parameters=parameters,
+        count=calibrator.count,
+        log_loss_before=calibrator.log_loss_before,
+        log_loss_after=calibrator.log_loss_after,
+    )
+
+
+def _data(index: Index, recipe: Recipe) -> Data:
+    counts = {split.value: dict(sorted(index.counts(split).items())) for split in Split}
+    return Data(source=recipe.card.data or recipe.name, licence=recipe.card.licence, digest=index.digest, counts=counts)
+
+
+def _provenance(run: RunFolder) -> Provenance:
+    return Provenance(
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        code_version=sightline.__version__,
+        recipe_digest=config.digest(run.recipe),
+        run=run.path.name,
+        mlflow_run=run.mlflow_run,
+        seed=run.recipe.seed,
+    )

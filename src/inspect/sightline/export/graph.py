@@ -1,0 +1,115 @@
+"""The ONNX contract, version 1: one face for every method, everything in one file."""
+
+from __future__ import annotations
+
+import io
+import logging
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+import onnx
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from sightline.config import Preprocess
+from sightline.errors import ExportError
+from sightline.export.calibrate import Calibrator
+from sightline.train.networks import Network
+
+OPSET = 20
+_STANDARD_DOMAINS = {"", "ai.onnx"}
+
+
+class ContractModel(nn.Module):
+    """A trained network with its calibrator: uint8 frames in, ``scores`` and ``maps`` out.
+
+    Args:
+        network: Gives logits (B, K) and their class activation maps (B, K, h, w).
+        calibrator: Fitted on the calibrate part.
+        first_defect: Index of the first output that is a defect: 1 if output 0 is good, else 0.
+    """
+
+    def __init__(self, network: Network, calibrator: Calibrator, *, first_defect: int) -> None:
+        super().__init__()
+        self.network = network
+        self.exclusive = calibrator.exclusive
+        self.first_defect = first_defect
+        self.register_buffer("scale", torch.tensor(calibrator.scale, dtype=torch.float32))
+        self.register_buffer("bias", torch.tensor(calibrator.bias, dtype=torch.float32))
+
+    def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
+        """Uint8 (B, H, W, 3) -> scores (B, C) and maps (B, C, h, w), both float32 probabilities.
+
+        A map's value is the score that a frame would get if it looked everywhere as it looks at that position.
+        """
+        logits, activation = self.network(image)
+        scores = self._probabilities(logits * self.scale + self.bias)
+        maps = self._probabilities(activation * self.scale[:, None, None] + self.bias[:, None, None])
+        return scores[:, self.first_defect :], maps[:, self.first_defect :]
+
+    def _probabilities(self, logits: Tensor) -> Tensor:
+        return torch.softmax(logits, dim=1) if self.exclusive else torch.sigmoid(logits)
+
+
+def to_onnx(model: ContractModel, preprocess: Preprocess) -> bytes:
+    """Exports to one ONNX file with static height and width and a symbolic batch.
+
+    Raises:
+        ExportError: The graph does not keep the contract.
+    """
+    model.eval()
+    example = torch.zeros((2, preprocess.height, preprocess.width, 3), dtype=torch.uint8)  # a batch of 1 is refused
+    with _quiet(), torch.no_grad():
+        program = torch.onnx.export(
+            model,
+            (example,),
+            dynamo=True,
+            opset_version=OPSET,
+            input_names=["image"],
+            output_names=["scores", "maps"],
+            dynamic_shapes=({0: torch.export.Dim("batch", min=1)},),
+            verbose=False,
+        )
+    if program is None:
+        raise ExportError("torch.onnx gave no graph")
+    proto = program.model_proto
+    _check(proto)
+    buffer = io.BytesIO()
+    onnx.save_model(proto, buffer)
+    return buffer.getvalue()
+
+
+@torch.no_grad()
+def torch_scores(
+    model: ContractModel, images: NDArray[np.uint8], *, device: str = "cpu"
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Scores (B, C) and maps (B, C, h, w) by torch, for images uint8 (B, H, W, 3)."""
+    scores, maps = model.eval().to(device)(torch.from_numpy(images).to(device))
+    return scores.float().cpu().numpy(), maps.float().cpu().numpy()
+
+
+def _check(proto: onnx.ModelProto) -> None:
+    onnx.checker.check_model(proto, full_check=True)
+    foreign = {node.domain for node in proto.graph.node} - _STANDARD_DOMAINS
+    if foreign:
+        raise ExportError(f"expected standard ONNX operators only, got the domains {sorted(foreign)}")
+    outside = [t.name for t in proto.graph.initializer if t.data_location == onnx.TensorProto.EXTERNAL]
+    if outside:
+        raise ExportError(f"expected all weights inside the file, {len(outside)} lie outside")
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keeps torch.onnx's progress notes and deprecation warnings off the screen."""
+    logger = logging.getLogger("torch.onnx")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logger.setLevel(level)

@@ -1,0 +1,152 @@
+"""The pictures a reviewer wants to see, drawn by matplotlib without its global state."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from sklearn.metrics import precision_recall_curve, roc_curve
+
+from sightline.export.evaluate import Scored
+
+_OK, _NG, _INK = "#2a9d8f", "#d1495b", "#30343f"
+_DPI = 110
+
+
+def all_plots(scored: Scored, folder: Path) -> list[Path]:
+    """Draws every picture of one scored part into the folder and gives the files."""
+    figures = {
+        "confusion": confusion(scored),
+        "precision-recall": curves(scored, kind="precision-recall"),
+        "roc": curves(scored, kind="roc"),
+        "reliability": reliability(scored),
+        "score-histograms": histograms(scored),
+    }
+    return [save(figure, folder / f"{name}.png") for name, figure in figures.items()]
+
+
+def save(figure: Figure, path: Path) -> Path:
+    """Writes a figure as PNG."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, dpi=_DPI)
+    return path
+
+
+def confusion(scored: Scored) -> Figure:
+    """Counts, shaded by the share of the true class; the diagonal is right."""
+    table, names = scored.confusion, scored.names
+    side = 2.6 + 0.62 * len(names)
+    figure, axes = _canvas(side + 1.4, side)
+    shares = table / np.maximum(table.sum(axis=1, keepdims=True), 1)
+    axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    for row, column in np.ndindex(table.shape):
+        if table[row, column]:
+            wrong, dark = row != column, shares[row, column] > 0.5
+            colour = _NG if wrong and not dark else "white" if dark else _INK
+            weight = "bold" if wrong else "normal"
+            axes.text(column, row, str(table[row, column]), ha="center", va="center", color=colour, weight=weight)
+    axes.set_xticks(range(len(names)), names, rotation=35, ha="right")
+    axes.set_yticks(range(len(names)), names)
+    axes.set(xlabel="said", ylabel="true", title=f"Confusion matrix, {len(scored.samples)} test images")
+    return figure
+
+
+def curves(scored: Scored, *, kind: str) -> Figure:
+    """Precision over recall, or ROC, one line a type and a thick one for any defect."""
+    figure, axes = _canvas(6.4, 5.2)
+    lines = [(name, scored.truth[:, k], scored.scores[:, k], 1.4) for k, name in enumerate(scored.classes)]
+    any_defect = scored.truth.any(axis=1)
+    if len(lines) > 1 or not scored.policy.good_known:
+        lines.append(("any defect", any_defect, scored.policy.defect_score(scored.scores), 2.8))
+    for name, truth, score, width in lines:
+        if truth.all() or not truth.any():
+            continue
+        if kind == "roc":
+            x, y, _ = roc_curve(truth, score)
+        else:
+            y, x, _ = precision_recall_curve(truth, score)
+        axes.plot(x, y, lw=width, label=name)
+    labels = ("overkill (false positive rate)", "recall") if kind == "roc" else ("recall", "precision")
+    axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), xlabel=labels[0], ylabel=labels[1])
+    axes.set_title("ROC by type" if kind == "roc" else "Precision and recall by type")
+    _legend(axes)
+    return figure
+
+
+def reliability(scored: Scored) -> Figure:
+    """How often the most probable name is right, over how sure the model was; on the line is calibrated."""
+    figure, axes = _canvas(6.0, 5.2)
+    sure = scored.probabilities.max(axis=1)
+    right = scored.answers == scored.predictions
+    edges = np.linspace(0, 1, 11)
+    bins = np.clip(np.digitize(sure, edges) - 1, 0, 9)
+    axes.plot([0, 1], [0, 1], color=_INK, lw=1, ls="--", label="calibrated")
+    for b in range(10):
+        inside = bins == b
+        if inside.any():
+            said, was, count = sure[inside].mean(), right[inside].mean(), int(inside.sum())
+            axes.errorbar(said, was, yerr=1.96 * np.sqrt(max(was * (1 - was), 0.25 / count) / count), color=_OK, capsize=3)
+            axes.scatter(said, was, color=_OK, s=24 + 120 * count / len(sure), zorder=3)
+            axes.annotate(str(count), (said, was), xytext=(7, -11), textcoords="offset points", fontsize=8, color=_INK)
+    axes.set(xlim=(0, 1.03), ylim=(0, 1.05), xlabel="probability said", ylabel="share right", title="Reliability on the test part")
+    _legend(axes)
+    return figure
+
+
+def histograms(scored: Scored) -> Figure:
+    """Scores of each type on frames that show it and on all others, with its threshold."""
+    rows = len(scored.classes)
+    figure = Figure(figsize=(7.2, 1.0 + 1.25 * rows), layout="constrained")
+    for k, (name, axes) in enumerate(zip(scored.classes, np.atleast_1d(figure.subplots(rows, 1, sharex=True)), strict=True)):
+        shows, score = scored.truth[:, k], scored.scores[:, k]
+        bins = np.linspace(0, 1, 41)
+        axes.hist(score[~shows], bins, color=_OK, alpha=0.75, label="others")
+        axes.hist(score[shows], bins, color=_NG, alpha=0.75, label="shows it")
+        limit = scored.policy.thresholds.get(name) or scored.policy.thresholds.get("*")
+        if limit is not None:
+            axes.axvline(limit.ng, color=_INK, lw=1.2, ls="--")
+        axes.set_yscale("symlog", linthresh=5)
+        axes.set_title(name, fontsize=9, loc="left")
+        _plain(axes)
+    figure.axes[0].legend(frameon=False, fontsize=8, loc="upper center", ncols=2)
+    figure.supxlabel("calibrated score (dashed: threshold); counts on a logarithmic scale", fontsize=9)
+    return figure
+
+
+def learning_curves(history: Mapping[str, Sequence[tuple[int, float]]]) -> Figure:
+    """Losses, and figures of the validate part, over epochs.
+
+    Args:
+        history: Name of the figure -> (epoch, value) in order; names with ``loss`` go to the left plot.
+    """
+    figure = Figure(figsize=(9.6, 4.0), layout="constrained")
+    left, right = figure.subplots(1, 2)
+    for name, points in history.items():
+        axes = left if "loss" in name else right
+        axes.plot(*zip(*points, strict=True), marker=".", lw=1.6, label=name)
+    left.set(title="Loss", xlabel="epoch")
+    right.set(title="Validate part", xlabel="epoch")
+    for axes in (left, right):
+        _plain(axes)
+        if axes.lines:
+            _legend(axes)
+    return figure
+
+
+def _canvas(width: float, height: float) -> tuple[Figure, Axes]:
+    figure = Figure(figsize=(width, height), layout="constrained")
+    axes = figure.subplots()
+    _plain(axes)
+    return figure, axes
+
+
+def _plain(axes: Axes) -> None:
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.tick_params(labelsize=9)
+
+
+def _legend(axes: Axes) -> None:
+    axes.legend(frameon=False, fontsize=8)

@@ -1,0 +1,220 @@
+"""THE preprocessing: from a file or camera buffer to the model's input, the same code in training and at the edge.
+
+Everything here is numpy and OpenCV. Normalisation is not here: it lives in the model's graph.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from sightline.config import Preprocess
+from sightline.errors import ImageError
+
+SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".pgm", ".ppm"})
+"""File name endings, in lower case, that are taken for images when a folder is searched."""
+
+# What OpenCV would print about a damaged file is said once, by ImageError, with the file's name.
+cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+
+_PAD_GREY = 114
+
+_AS_STORED = cv2.IMREAD_ANYDEPTH | cv2.IMREAD_ANYCOLOR
+
+_JPEG_END, _JPEG_SCAN = 0xD9, 0xDA
+_JPEG_MARK = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
+"""The next mark after coded data: a stuffed zero and the restart marks are part of the data."""
+
+_LARGEST_FILE = 2**31
+"""Bytes; a file beyond is no image of this trade, and is not read."""
+
+
+def read(path: Path, *, bits: int = 16) -> NDArray[np.uint8]:
+    """Reads an image file as RGB, uint8 (H, W, 3).
+
+    Raises:
+        ImageError: The file cannot be read or decoded.
+    """
+    try:
+        facts = path.stat()
+        if not stat.S_ISREG(facts.st_mode) or facts.st_size > _LARGEST_FILE:
+            raise ImageError(f"{path.name}: expected a file of at most 2 GiB, got {_describe(facts)}")
+        data = path.read_bytes()  # not cv2.imread: it cannot open non-ASCII paths on Windows
+    except OSError as error:
+        raise ImageError(f"{path.name}: cannot be read ({error.strerror or error})") from error
+    except ValueError as error:  # a zero byte in the name
+        raise ImageError(f"{path.name!r}: cannot be read ({error})") from error
+    return decode(data, name=path.name, bits=bits)
+
+
+def _describe(facts: os.stat_result) -> str:
+    if stat.S_ISDIR(facts.st_mode):
+        return "a folder"
+    return f"one of {facts.st_size:,} bytes" if stat.S_ISREG(facts.st_mode) else "a device or pipe"
+
+
+def decode(data: bytes, *, name: str = "image", bits: int = 16) -> NDArray[np.uint8]:
+    """Decodes an encoded image as RGB, uint8 (H, W, 3).
+
+    Grey is repeated over the channels, CMYK becomes RGB, transparency is dropped, EXIF orientation is obeyed.
+
+    Raises:
+        ImageError: The data is empty, damaged, too large or of an unsupported depth.
+    """
+    raw = decode_raw(data, name=name)
+    return to_rgb(raw[..., ::-1] if raw.ndim == 3 else raw, name=name, bits=bits)
+
+
+def decode_raw(data: bytes, *, name: str = "image") -> NDArray[np.generic]:
+    """Decodes to what the file holds: (H, W) or (H, W, 3) in BGR order, at the file's own depth.
+
+    Raises:
+        ImageError: The data is empty, damaged or too large.
+    """
+    if not data:
+        raise ImageError(f"{name}: the file is empty")
+    tiff = data.startswith((b"II*\0", b"MM\0*"))
+    try:
+        raw = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED if tiff else _AS_STORED)
+    except cv2.error as error:
+        if "CV_IO_MAX_IMAGE" in str(error):
+            raise ImageError(f"{name}: more than {_pixel_limit():,} pixels, not decoded") from error
+        raise ImageError(f"{name}: cannot be decoded ({error.err or 'damaged'})") from error
+    if raw is None or (data.startswith(b"\xff\xd8") and not _jpeg_is_whole(data)):
+        raise ImageError(f"{name}: no image, or damaged or cut off")
+    return _without_alpha(raw, name)
+
+
+def _pixel_limit() -> int:
+    return int(os.environ["OPENCV_IO_MAX_IMAGE_PIXELS"])
+
+
+def _jpeg_is_whole(data: bytes) -> bool:
+    """Whether the picture's end mark is there.
+
+    The decoder takes zeros for a grey rest, and that is how a file looks whose writing a power cut stopped. Segments are
+    stepped over by their length, because an embedded thumbnail has an end mark of its own (ITU T.81, annex B).
+    """
+    at = 2
+    while at + 4 <= len(data):
+        mark = data[at + 1]
+        if data[at] != 0xFF or mark == _JPEG_END:
+            return data[at] == 0xFF
+        if mark == 0xFF:  # a fill byte
+            at += 1
+            continue
+        at += 2 + int.from_bytes(data[at + 2 : at + 4])
+        if mark == _JPEG_SCAN:
+            after = _JPEG_MARK.search(data, at)
+            if after is None:
+                return False
+            at = after.start()
+    return data[at : at + 2] == bytes((0xFF, _JPEG_END))
+
+
+def _without_alpha(raw: NDArray[np.generic], name: str) -> NDArray[np.generic]:
+    """Drops the alpha channel of a TIFF; all other formats come without one.
+
+    Where 8-bit TIFF has transparent places, the decoder has darkened the colours there and the true ones are lost.
+    """
+    if raw.ndim == 2 or raw.shape[2] != 4:
+        return raw
+    if raw.dtype == np.uint8 and raw[..., 3].min() < 255:
+        raise ImageError(f"{name}: a TIFF with transparent places cannot be decoded faithfully; store it without alpha")
+    return raw[..., :3]
+
+
+def to_rgb(image: NDArray[np.generic], *, name: str = "image", bits: int = 16) -> NDArray[np.uint8]:
+    """Checks an image in memory and brings it to RGB, uint8 (H, W, 3).
+
+    Depth is told by the type, never guessed from the values: a dark 16-bit frame stays dark.
+
+    Args:
+        image: uint8 or uint16, (H, W), (H, W, 1), (H, W, 3) or (H, W, 4); channels in RGB order.
+        name: For the error message.
+        bits: Significant bits if the type is uint16.
+
+    Raises:
+        ImageError: Another type or shape, or a value beyond ``bits``.
+    """
+    if image.ndim not in (2, 3) or (image.ndim == 3 and image.shape[2] not in (1, 3, 4)) or 0 in image.shape:
+        raise ImageError(f"{name}: expected an image of shape (H, W) or (H, W, 1, 3 or 4), got {image.shape}")
+    if image.dtype == np.uint16:
+        image = _to_8_bit(image.astype(np.uint16, copy=False), name, bits)
+    elif image.dtype != np.uint8:
+        raise ImageError(f"{name}: expected 8 or 16 bits a channel, got {image.dtype}")
+    if image.ndim == 2:
+        image = image[..., None]
+    rgb = np.repeat(image, 3, axis=2) if image.shape[2] == 1 else image[..., :3]
+    return np.ascontiguousarray(rgb, dtype=np.uint8)
+
+
+def _to_8_bit(image: NDArray[np.uint16], name: str, bits: int) -> NDArray[np.uint8]:
+    top = int(image.max())
+    if top >> bits:
+        raise ImageError(f"{name}: expected at most {bits} significant bits, got a value of {top}")
+    return (image >> (bits - 8)).astype(np.uint8)
+
+
+def prepare(image: NDArray[np.uint8], spec: Preprocess) -> NDArray[np.uint8]:
+    """Brings an RGB image (H, W, 3) to the model's input (spec.height, spec.width, 3), uint8."""
+    if spec.colour == "grey":
+        image = cv2.cvtColor(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
+    top, left, height, width = content(image.shape[:2], spec)
+    resized = resize(image, height, width)
+    if (height, width) == (spec.height, spec.width):
+        return resized
+    canvas = np.full((spec.height, spec.width, 3), _PAD_GREY, np.uint8)
+    canvas[top : top + height, left : left + width] = resized
+    return canvas
+
+
+def content(shape: tuple[int, int] | tuple[int, ...], spec: Preprocess) -> tuple[int, int, int, int]:
+    """Where an image of this (height, width) lies in the model's input: top, left, height, width, in pixels."""
+    if spec.fit == "stretch":
+        return 0, 0, spec.height, spec.width
+    scale = min(spec.height / shape[0], spec.width / shape[1])
+    height = max(1, min(spec.height, round(shape[0] * scale)))
+    width = max(1, min(spec.width, round(shape[1] * scale)))
+    return (spec.height - height) // 2, (spec.width - width) // 2, height, width
+
+
+def resize(image: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uint8]:
+    """Resizes (H, W, 3) or (H, W), each axis by what loses nothing: AREA to shrink, LINEAR to enlarge.
+
+    INTER_LINEAR shrinks by sampling: from 5 megapixels to 224 it skips whole defects.
+    """
+    rows, columns = image.shape[:2]
+    if height < rows or width < columns:
+        image = cv2.resize(image, (min(width, columns), min(height, rows)), interpolation=cv2.INTER_AREA)
+    if image.shape[:2] != (height, width):
+        image = cv2.resize(image, (width, height), interpolation=cv2.INTER_LINEAR)
+    return image
+
+
+def map_to_frame(heat: NDArray[np.float32], shape: tuple[int, int], spec: Preprocess) -> NDArray[np.float32]:
+    """Brings a map of the model (h, w) back over the frame: float32 (H, W), padding cut away.
+
+    Args:
+        heat: One class's map, as coarse as the model gives it.
+        shape: Height and width of the frame before preprocessing.
+        spec: The preprocessing that the frame went through.
+    """
+    top, left, height, width = content(shape, spec)
+    full = cv2.resize(heat, (spec.width, spec.height), interpolation=cv2.INTER_LINEAR)
+    inside = np.ascontiguousarray(full[top : top + height, left : left + width])
+    return cv2.resize(inside, (shape[1], shape[0]), interpolation=cv2.INTER_LINEAR)
+
+
+def png(image: NDArray[np.uint8]) -> bytes:
+    """Encodes an RGB image (H, W, 3) or a grey one (H, W), uint8, as lossless PNG."""
+    done, data = cv2.imencode(".png", image[..., ::-1] if image.ndim == 3 else image)
+    if not done:
+        raise ImageError(f"an image of shape {image.shape} cannot be encoded as PNG")
+    return data.tobytes()

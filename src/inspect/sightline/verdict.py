@@ -1,0 +1,176 @@
+"""The values that flow from a camera frame to a verdict, and the policy that turns one into the other."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+ANY_DEFECT = "*"
+"""Key of the threshold on the frame's defect score, whatever the type of the defect."""
+
+_ROUNDING = 1e-3
+"""How far outside 0 to 1 a float32 score may lie and still count as a probability."""
+
+
+class Outcome(StrEnum):
+    """What the station answers for one trigger."""
+
+    OK = "OK"
+    NG = "NG"
+    REVIEW = "REVIEW"
+    NOT_INSPECTED = "NOT_INSPECTED"
+
+
+@dataclass(frozen=True, eq=False)
+class Frame:
+    """One image to be inspected.
+
+    Attributes:
+        image: RGB, uint8 (H, W, 3), as decoded; preprocessing is the inspector's work.
+        id: Name of the frame in journals and reports: a file name, or camera and sequence number.
+    """
+
+    image: NDArray[np.uint8]
+    id: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class Reading:
+    """What the model said about one frame.
+
+    Attributes:
+        scores: float32 (C,), calibrated probability per defect type.
+        maps: float32 (C, h, w), where; empty (C, 0, 0) if not asked for.
+    """
+
+    scores: NDArray[np.float32]
+    maps: NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Defect:
+    """A defect that the verdict names.
+
+    Attributes:
+        label: Its type.
+        score: Calibrated probability, 0 to 1.
+        box: x1, y1, x2, y2 in pixels of the frame, where the method localises; else None.
+    """
+
+    label: str
+    score: float
+    box: tuple[float, float, float, float] | None = None
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The one answer to one frame, with reasons a person can read.
+
+    Attributes:
+        outcome: OK, NG, REVIEW or NOT_INSPECTED.
+        reasons: Why, in words; never empty unless OK.
+        defects: Defects named, the most probable first.
+        scores: Calibrated probability per defect type; empty if not inspected.
+        frame: The frame's id.
+        bundle: Name, version and short digest of the bundle that answered.
+        milliseconds: Time from frame to verdict.
+    """
+
+    outcome: Outcome
+    reasons: tuple[str, ...] = ()
+    defects: tuple[Defect, ...] = ()
+    scores: dict[str, float] = field(default_factory=dict)
+    frame: str = ""
+    bundle: str = ""
+    milliseconds: float = 0.0
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON, in a stable order of keys."""
+        return {
+            "frame": self.frame,
+            "outcome": self.outcome.value,
+            "reasons": list(self.reasons),
+            "defects": [
+                {"label": d.label, "score": d.score, **({"box": list(d.box)} if d.box else {})} for d in self.defects
+            ],
+            "scores": self.scores,
+            "bundle": self.bundle,
+            "milliseconds": round(self.milliseconds, 3),
+        }
+
+
+class Threshold(BaseModel):
+    """From ``review`` upwards a person looks, from ``ng`` upwards the part is rejected."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    ng: float = Field(gt=0, le=1)
+    review: float = Field(gt=0, le=1)
+
+    @model_validator(mode="after")
+    def _review_not_above_ng(self) -> Threshold:
+        if self.review > self.ng:
+            raise ValueError(f"review ({self.review}) must not be above ng ({self.ng})")
+        return self
+
+
+class Policy(BaseModel):
+    """How scores become an outcome.
+
+    Attributes:
+        exclusive: Whether a frame shows at most one type (softmax); its scores then add up to the defect score.
+        good_known: Whether the model has seen good parts. If not, no frame is ever OK.
+        thresholds: Per class, or under ``*`` for the frame's defect score.
+        chosen_by: In words: the rule, and the samples it was chosen on.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    exclusive: bool
+    good_known: bool
+    thresholds: dict[str, Threshold] = Field(min_length=1)
+    chosen_by: str = ""
+
+    def defect_score(self, scores: NDArray[np.floating]) -> NDArray[np.floating]:
+        """Probability of any defect: (..., C) -> (...,); the sum of exclusive scores, else the largest."""
+        total: NDArray[np.floating] = scores.sum(axis=-1) if self.exclusive else scores.max(axis=-1)
+        return total
+
+    def decide(self, scores: NDArray[np.float32], classes: Sequence[str]) -> Verdict:
+        """Turns one frame's scores (C,) into a verdict; scores that are no probabilities are never OK."""
+        # Written so that NaN, which compares false with everything, counts as outside.
+        if not ((scores >= -_ROUNDING) & (scores <= 1 + _ROUNDING)).all():
+            return Verdict(Outcome.NOT_INSPECTED, ("the model answered with a value that is no probability",))
+        named = {name: float(score) for name, score in zip(classes, scores, strict=True)}
+        reached = [self._reach(key, limit, scores, named) for key, limit in self.thresholds.items()]
+        for outcome in (Outcome.NG, Outcome.REVIEW):
+            found = [(reason, label) for severity, reason, label in reached if severity is outcome]
+            if found:
+                labels = sorted({label for _, label in found}, key=lambda label: -named[label])
+                defects = tuple(Defect(label, named[label]) for label in labels)
+                return Verdict(outcome, tuple(reason for reason, _ in found), defects, named)
+        if not self.good_known:
+            top = max(named, key=named.__getitem__)
+            reason = f"no type reached its threshold (nearest: {top} {named[top]:.3f}), and the model has seen no good part"
+            return Verdict(Outcome.REVIEW, (reason,), (Defect(top, named[top]),), named)
+        return Verdict(Outcome.OK, (), (), named)
+
+    def _reach(
+        self, key: str, limit: Threshold, scores: NDArray[np.float32], named: dict[str, float]
+    ) -> tuple[Outcome, str, str]:
+        """What one threshold says of the frame: outcome, reason, and the defect type it names."""
+        if key == ANY_DEFECT:
+            score, what, label = float(self.defect_score(scores)), "defect score", max(named, key=named.__getitem__)
+        else:
+            score, what, label = named[key], key, key
+        if score >= limit.ng:
+            return Outcome.NG, f"{what} {score:.3f} reaches the NG threshold {limit.ng:.3f}", label
+        if score >= limit.review:
+            return Outcome.REVIEW, f"{what} {score:.3f} reaches the REVIEW threshold {limit.review:.3f}", label
+        return Outcome.OK, "", label

@@ -1,0 +1,28 @@
+"""What tests of several rooms share."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def _folder(variable, default):
+    """The folder that an environment variable names, else the default; skips the test if it is not there."""
+    folder = Path(os.environ.get(variable) or ROOT / default)
+    if not folder.is_dir():
+        pytest.skip(f"{folder} is not there; set {variable} to the folder that takes its place")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def real_data():
+    """The folder of real product images: x-sdd, deeppcb, elpv and magnetic-tile in their upstream layouts."""
+    return _folder("SIGHTLINE_DATA", "../shared/data")
+
+
+@pytest.fixture(scope="session")
+def weights():
+    """The folder of pretrained weights."""
+    return _folder("SIGHTLINE_WEIGHTS", "../shared/weights")
