@@ -109,7 +109,7 @@ def failure_reason(pip_errors: str) -> str:
     """
     if any(words in pip_errors for words in _DISK_FULL):
         where = "the disk of the environment or of the temporary folder is full"
-        return f"{where}. Training needs about 8 GB while installing; SIGHTLINE_VENV and TMPDIR can name other disks."
+        return f"{where}. Training takes 7 GB, and installing it 3 GB of temporary files; see SIGHTLINE_VENV, TMPDIR."
     if is_unreachable(pip_errors):
         return "the package registry cannot be reached. Check the network, or name a proxy or mirror with `pip config`."
     return "pip's own words above say why."

@@ -6,8 +6,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-import _environment
 import pytest
+
+import _environment
 
 SCRIPTS = Path(_environment.__file__).parent
 
@@ -112,7 +113,7 @@ def test_help_needs_no_environment(script, tmp_path):
 
 RETRY = (
     "WARNING: Retrying (Retry(total=0)) after connection broken by "
-    "'NewConnectionError('Failed to establish a new connection: [Errno -2] Name or service not known')': /simple/tqdm/\n"
+    "'NewConnectionError('Failed to establish a new connection: [Errno -2] Name or service not known')': /simple/x/\n"
 )
 NO_VERSIONS = "ERROR: Could not find a version that satisfies the requirement tqdm (from versions: none)\n"
 

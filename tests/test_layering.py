@@ -10,7 +10,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-EDGE_ROOMS = ("bundle", "config", "errors", "image", "index", "runtime", "synth", "verdict")
+EDGE_ROOMS = ("bundle", "config", "doctor", "errors", "image", "index", "runtime", "synth", "verdict")
 TRAINING_PACKAGES = (
     "PIL",
     "albumentations",
@@ -28,33 +28,50 @@ TRAINING_PACKAGES = (
 )
 
 # Runs in an interpreter of its own: what other tests imported must not hide an import here.
-IMPORT_WITHOUT_TRAINING = """
+WITHOUT_TRAINING = """
 import importlib, json, pkgutil, sys
 
-blocked, rooms = json.loads(sys.argv[1])
+blocked, argument = json.loads(sys.argv[1])
 
 class Refuse:
     def find_spec(self, name, path=None, target=None):
         if name.partition(".")[0] in blocked:
-            raise ImportError(f"{name} belongs to the training stack and is not installed at the edge")
+            raise ModuleNotFoundError(f"{name} belongs to the training stack, which no edge PC has", name=name)
 
 sys.meta_path.insert(0, Refuse())
-for room in rooms:
-    module = importlib.import_module(f"sightline.{room}")
-    for found in pkgutil.walk_packages(getattr(module, "__path__", []), module.__name__ + "."):
-        importlib.import_module(found.name)
+"""
+
+IMPORT_ROOM = """
+module = importlib.import_module(f"sightline.{argument}")
+for found in pkgutil.walk_packages(getattr(module, "__path__", []), module.__name__ + "."):
+    importlib.import_module(found.name)
 print(json.dumps(sorted(name for name in sys.modules if name.partition(".")[0] in blocked)))
 """
+
+ASK_FOR_HELP = """
+from sightline.cli import main
+
+main(argument)
+"""
+
+
+def _run_without_training(code, argument):
+    command = [sys.executable, "-c", WITHOUT_TRAINING + code, json.dumps([TRAINING_PACKAGES, argument])]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
 @pytest.mark.parametrize("room", EDGE_ROOMS)
 def test_edge_room_imports_without_the_training_stack(room):
-    argument = json.dumps([TRAINING_PACKAGES, [room]])
-    result = subprocess.run(
-        [sys.executable, "-c", IMPORT_WITHOUT_TRAINING, argument], capture_output=True, text=True, check=False
-    )
+    result = _run_without_training(IMPORT_ROOM, room)
     assert result.returncode == 0, result.stderr
     assert json.loads(result.stdout) == []
+
+
+@pytest.mark.parametrize("command", [[], ["score"], ["train"], ["data"], ["doctor"]])
+def test_every_command_explains_itself_without_the_training_stack(command):
+    result = _run_without_training(ASK_FOR_HELP, [*command, "--help"])
+    assert result.returncode == 0, result.stderr
+    assert "usage: sightline" in result.stdout
 
 
 def test_edge_contract_names_the_same_rooms_and_packages():

@@ -98,8 +98,8 @@ def _pixel_limit() -> int:
 def _jpeg_is_whole(data: bytes) -> bool:
     """Whether the picture's end mark is there.
 
-    The decoder takes zeros for a grey rest, and that is how a file looks whose writing a power cut stopped. Segments are
-    stepped over by their length, because an embedded thumbnail has an end mark of its own (ITU T.81, annex B).
+    The decoder takes zeros for a grey rest, and that is how a file looks whose writing a power cut stopped. Segments
+    are stepped over by their length, because an embedded thumbnail has an end mark of its own (ITU T.81, annex B).
     """
     at = 2
     while at + 4 <= len(data):
@@ -165,7 +165,7 @@ def _to_8_bit(image: NDArray[np.uint16], name: str, bits: int) -> NDArray[np.uin
 def prepare(image: NDArray[np.uint8], spec: Preprocess) -> NDArray[np.uint8]:
     """Brings an RGB image (H, W, 3) to the model's input (spec.height, spec.width, 3), uint8."""
     if spec.colour == "grey":
-        image = cv2.cvtColor(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
+        image = np.repeat(np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), np.uint8)[..., None], 3, axis=2)
     top, left, height, width = content(image.shape[:2], spec)
     resized = resize(image, height, width)
     if (height, width) == (spec.height, spec.width):
@@ -192,9 +192,10 @@ def resize(image: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uint
     """
     rows, columns = image.shape[:2]
     if height < rows or width < columns:
-        image = cv2.resize(image, (min(width, columns), min(height, rows)), interpolation=cv2.INTER_AREA)
+        smaller = (min(width, columns), min(height, rows))
+        image = np.asarray(cv2.resize(image, smaller, interpolation=cv2.INTER_AREA), np.uint8)
     if image.shape[:2] != (height, width):
-        image = cv2.resize(image, (width, height), interpolation=cv2.INTER_LINEAR)
+        image = np.asarray(cv2.resize(image, (width, height), interpolation=cv2.INTER_LINEAR), np.uint8)
     return image
 
 
@@ -209,7 +210,7 @@ def map_to_frame(heat: NDArray[np.float32], shape: tuple[int, int], spec: Prepro
     top, left, height, width = content(shape, spec)
     full = cv2.resize(heat, (spec.width, spec.height), interpolation=cv2.INTER_LINEAR)
     inside = np.ascontiguousarray(full[top : top + height, left : left + width])
-    return cv2.resize(inside, (shape[1], shape[0]), interpolation=cv2.INTER_LINEAR)
+    return np.asarray(cv2.resize(inside, (shape[1], shape[0]), interpolation=cv2.INTER_LINEAR), np.float32)
 
 
 def png(image: NDArray[np.uint8]) -> bytes:

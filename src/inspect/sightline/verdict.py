@@ -157,7 +157,9 @@ class Policy(BaseModel):
                 return Verdict(outcome, tuple(reason for reason, _ in found), defects, named)
         if not self.good_known:
             top = max(named, key=named.__getitem__)
-            reason = f"no type reached its threshold (nearest: {top} {named[top]:.3f}), and the model has seen no good part"
+            reason = (
+                f"no type reached its threshold (nearest: {top} {named[top]:.3f}), and the model has seen no good part"
+            )
             return Verdict(Outcome.REVIEW, (reason,), (Defect(top, named[top]),), named)
         return Verdict(Outcome.OK, (), (), named)
 

@@ -1,7 +1,7 @@
 """Reads the files of a bundle into memory, from a folder or a zip, and trusts neither.
 
-Every file is read once. Hashes are checked, and the model's session is built, from those bytes, so nothing can change in
-between and nothing outside the bundle is ever opened.
+Every file is read once. Hashes are checked, and the model's session is built, from those bytes, so nothing can change
+in between and nothing outside the bundle is ever opened.
 """
 
 from __future__ import annotations

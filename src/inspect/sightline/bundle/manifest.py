@@ -158,7 +158,9 @@ class Manifest(_Part):
         if unknown := sorted(thresholds - {ANY_DEFECT, *self.classes}):
             raise ValueError(f"policy.thresholds: {', '.join(unknown)} is no class of the bundle")
         if ANY_DEFECT not in thresholds and (open_ := sorted(set(self.classes) - thresholds)):
-            raise ValueError(f"policy.thresholds: expected one for {ANY_DEFECT!r} or every class, none for {', '.join(open_)}")
+            raise ValueError(
+                f"policy.thresholds: expected one for {ANY_DEFECT!r} or every class, none for {', '.join(open_)}"
+            )
         for golden in self.golden:
             if len(golden.scores) != len(self.classes):
                 raise ValueError(f"{golden.file}: expected {len(self.classes)} scores, got {len(golden.scores)}")

@@ -74,7 +74,7 @@ def pack(path: Path, target: Path | None = None, *, replace: bool = False) -> Pa
                 entry = zipfile.ZipInfo(f"{name}/{file}", _ZIP_TIME)
                 entry.external_attr = 0o100644 << 16
                 archive.writestr(entry, bundle.read(file), zipfile.ZIP_DEFLATED)
-        os.replace(aside, target)
+        aside.replace(target)
     except OSError as error:
         raise BundleError(f"{target}: the zip cannot be written ({error.strerror or error})") from error
     finally:

@@ -69,11 +69,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         print("interrupted", file=sys.stderr)
         return 130
     except BrokenPipeError:
-        # The reader has seen enough (`sightline ... | head`). Python flushes once more when it ends: into nothing.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _abandon_output()  # the reader has seen enough: `sightline ... | head`
         return 141  # as a program that a closed pipe ends
     except OSError as error:
-        return _report(_system_error(error))
+        code = _report(_system_error(error))
+        try:
+            sys.stdout.flush()
+        except OSError:
+            _abandon_output()
     return code
 
 
@@ -111,6 +114,11 @@ def _escape_what_cannot_be_printed() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
+
+
+def _abandon_output() -> None:
+    """Send what is still to be written to nowhere, for Python would stumble over it once more when it ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _report(error: SightlineError) -> int:

@@ -19,7 +19,11 @@ Relative paths in a recipe are taken from the working directory."""
 
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add ``config`` with its subcommands."""
-    parser = commands.add_parser("config", help="check or show a recipe", description=__doc__)
+    parser = commands.add_parser(
+        "config",
+        help="check or show a recipe",
+        description="Check a recipe, show it in full, or write the JSON schema with which an editor helps.",
+    )
     actions = parser.add_subparsers(title="actions", metavar="ACTION", required=True)
     for name, run, text in (
         ("check", _check, "say every mistake of a recipe"),

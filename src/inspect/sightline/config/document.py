@@ -32,6 +32,14 @@ SCALARS: tuple[tuple[str, re.Pattern[str], list[str]], ...] = (
     ),
 )
 
+# Words of the parser -> what people most often meant.
+_HINTS = {
+    "'\\t'": "YAML is indented with spaces, never with tabs.",
+    "alias": "Put a value that begins with * in quotes.",
+    "tag": "Put a value that begins with ! in quotes.",
+    "mapping values are not allowed": "Put a value that holds a colon and a space in quotes.",
+}
+
 _VARIABLE = re.compile(
     r"(?P<literal>\$\$\{)|\$\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)(:-(?P<default>[^}]*))?\}|(?P<odd>\$\{)"
 )
@@ -77,9 +85,9 @@ class _Composer(yaml.SafeLoader):
     def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:  # noqa: ANN401 - PyYAML's signature
         event: Any = self.peek_event()  # type: ignore[no-untyped-call]
         if isinstance(event, yaml.AliasEvent):
-            problem = f"`*{event.anchor}` is an alias, and aliases are not used here; quote a value that begins with *"
+            problem = f"`*{event.anchor}` is an alias, and aliases are not used here"
         elif getattr(event, "tag", None) is not None:
-            problem = f"`{event.tag}` is a tag, and tags are not used here; quote a value that begins with !"
+            problem = f"`{event.tag}` is a tag, and tags are not used here"
         else:
             return super().compose_node(parent, index)
         raise yaml.MarkedYAMLError(problem=problem, problem_mark=event.start_mark)
@@ -109,7 +117,7 @@ def parse(text: str, environment: Mapping[str, str]) -> Document:
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         problem = ", ".join(part for part in (error.context, error.problem) if part)
-        hint = "YAML is indented with spaces, never with tabs." if "'\\t'" in problem else ""
+        hint = next((hint for words, hint in _HINTS.items() if words in problem), "")
         raise ConfigError(f"{line}: cannot be read as YAML: {problem}", hint=hint) from error
     except yaml.reader.ReaderError as error:
         line = text.count("\n", 0, error.position) + 1

@@ -132,10 +132,10 @@ def _placed(mistake: Mistake, path: Path, document: Document, applied: Sequence[
     told = f"{'.'.join(mistake.path)}: {mistake.text}" if mistake.path else mistake.text
     if mistake.line:  # of the text itself, whatever was put over it
         return False, mistake.line, f"{path}:{mistake.line}: {told}"
-    line = document.line_of(mistake.path)
-    above = [item for item in applied if mistake.path[: len(item.path)] == item.path]
+    above = [number for number, item in enumerate(applied) if mistake.path[: len(item.path)] == item.path]
     if above:
-        return True, line, f"{named(above[-1].text)}: {told}"
+        return True, above[-1], f"{named(applied[above[-1]].text)}: {told}"
+    line = document.line_of(mistake.path)
     below = [named(item.text) for item in applied if item.path[: len(mistake.path)] == mistake.path]
     return False, line, f"{path}:{line}: {told}" + (f" (with {', '.join(below)})" if below else "")
 
@@ -160,6 +160,12 @@ def _escaped(value: Any) -> Any:  # noqa: ANN401 - YAML holds any value
 class _Dumper(yaml.SafeDumper):
     """Writes YAML that readers of version 1.1 and of 1.2 understand alike."""
 
+    def text(self, value: str) -> yaml.ScalarNode:
+        """Text; with escapes where it holds line breaks and the like, which PyYAML does not always read as it wrote."""
+        return self.represent_scalar("tag:yaml.org,2002:str", value, style=None if value.isprintable() else '"')
+
+
+_Dumper.add_representer(str, _Dumper.text)
 
 # A text that either version would take for something else is put in quotes.
 for _tag, _pattern, _first in SCALARS:

@@ -48,7 +48,7 @@ def apply(
             document = parse(written, environment)
             _put(values, path, document.value)
         except ConfigError as error:
-            mistakes.append(f"{named(text)}: {error.message.removeprefix('1: ')}")
+            mistakes.append(f"{named(text)}: {' '.join((error.message.removeprefix('1: '), error.hint)).strip()}")
             continue
         applied.append(Override(text, path))
         mistakes += [f"{named(text)}: {'.'.join((*path, *inner))}: {told}" for inner, told, _ in document.mistakes]

@@ -17,8 +17,8 @@ _WHITE = 4.0  # light beyond this is white in every picture
 
 def drawn_pose(rng: np.random.Generator) -> Pose:
     """Draw how a part comes to lie under the camera: a little shifted, turned and nearer or farther."""
-    x, y = rng.uniform(-0.05, 0.05, 2).tolist()
-    return Pose(x, y, turn=float(rng.uniform(-0.10, 0.10)), scale=float(rng.uniform(0.96, 1.04)))
+    x, y = rng.uniform(-0.06, 0.06, 2).tolist()
+    return Pose(x, y, turn=float(rng.uniform(-0.14, 0.14)), scale=float(rng.uniform(0.96, 1.04)))
 
 
 @dataclass(frozen=True)

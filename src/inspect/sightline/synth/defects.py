@@ -111,7 +111,7 @@ def _scratch(rng: np.random.Generator, severity: float, shape: Shape, grid: Grid
     # Beside the groove lies the metal that was pushed out of it.
     burr = np.maximum(1.0 - np.abs((distance - half) / np.float32(0.35 * width) - np.float32(1.0)), 0.0) * metal
     surface.height[at] += np.float32(0.35 * width * strength) * (np.float32(0.5) * burr - cover)
-    surface.albedo[at] *= 1.0 - np.float32(0.6 * strength) * cover
+    surface.albedo[at] *= 1.0 + np.float32(strength) * (np.float32(0.45) * burr - np.float32(0.6) * cover)
     surface.rough[at] += np.float32(0.5 * strength) * cover
     du, dv = ((path[-1] - path[0]) / np.hypot(*(path[-1] - path[0]))).astype(np.float32)
     for layer, value in zip(surface.grain, grid.to_frame(du, dv), strict=True):
@@ -157,7 +157,7 @@ def _dent(rng: np.random.Generator, severity: float, shape: Shape, grid: Grid, s
     surface.albedo[at] *= 1.0 - np.float32(0.25 * severity) * bowl * surface.metal[at]
     surface.marks[at] *= 1.0 - np.float32(0.5 * severity) * (q < 1.0)
     region = np.zeros(grid.size, bool)
-    region[at] = (q < 1.1) & (surface.cover[at] > 0.5) & (surface.sky[at] > 0.15)
+    region[at] = (q < 1.2) & (surface.cover[at] > 0.5) & (surface.sky[at] > 0.15)
     return region
 
 

@@ -22,7 +22,6 @@ CORNER = 0.20
 CHAMFER = 0.028
 BOSS = 0.50
 SEAL = (0.268, 0.332)
-BORE = 0.228
 
 # The lathe's work as rings from the axis outwards: radius, height above the plate, share of the sky seen.
 _RINGS = (
@@ -32,7 +31,7 @@ _RINGS = (
     (0.172, -0.030, 0.300),
     (0.212, 0.050, 0.750),
     (0.216, 0.064, 0.900),
-    (BORE, 0.078, 1.000),
+    (0.228, 0.078, 1.000),
     (0.262, 0.078, 1.000),
     (SEAL[0], 0.066, 0.350),
     (SEAL[1], 0.066, 0.350),
@@ -182,21 +181,15 @@ def build(shape: Shape, grid: Grid) -> Surface:
     """Machine the part: the layers of its surface over every pixel of the grid."""
     rng = np.random.default_rng(shape.finish)
     pixel = grid.pixel
-    index = np.minimum(grid.r * np.float32(_SAMPLES / _REACH / shape.swell), _SAMPLES - 1).astype(np.int32)
+    ring = np.minimum(grid.r * np.float32(_SAMPLES / _REACH / shape.swell), _SAMPLES - 1).astype(np.int32)
     radii, heights, skies = np.array(_RINGS).T
     edge = rounded_square(grid.u, grid.v, PLATE, CORNER)
-    height = np.take(_lathe(radii, heights, pixel) + _bulge(pixel), index)
+    height = np.take(_lathe(radii, heights, pixel) + _bulge(pixel), ring)
     height -= np.maximum(edge + np.float32(CHAMFER), 0.0) * np.float32(0.6)
-    rubber = np.take(
-        _lathe(np.array([SEAL[0], SEAL[0] + 1e-4, SEAL[1] - 1e-4, SEAL[1]]), np.array([0.0, 1, 1, 0]), pixel), index
-    )
+    rubber = np.take(_lathe(np.array([SEAL[0], *SEAL, SEAL[1]]), np.array([0.0, 1.0, 1.0, 0.0]), pixel), ring)
     turned = grid.r < np.float32(BOSS * shape.swell)
-    grooves = rng.standard_normal(_SAMPLES).astype(np.float32)
-    grooves = cv2.GaussianBlur(grooves[None, :], (0, 0), sigmaX=max(6.0, 0.4 * pixel / _REACH * _SAMPLES))[0]
-    grooves /= grooves.std()
-    brushed = texture(grid, rng, stretch=24)
     mottle = texture(grid, rng)
-    marks = np.where(turned, np.take(grooves, index) * (1.0 + np.float32(0.25) * mottle), brushed)
+    marks = np.where(turned, _grooves(rng, ring, mottle, pixel), texture(grid, rng, stretch=24))
     colour = (1.0 + 0.018 * shape.warmth, 1.0, 1.0 - 0.03 * shape.warmth)
     surface = Surface(
         edge=edge,
@@ -208,13 +201,21 @@ def build(shape: Shape, grid: Grid) -> Surface:
         rough=1.0 + np.float32(0.05) * mottle,
         grain=_grain(grid, turned),
         marks=marks * np.float32(0.085 * shape.marking),
-        sky=np.take(_lathe(radii, skies, pixel), index),
+        sky=np.take(_lathe(radii, skies, pixel), ring),
     )
     blend(surface.albedo, shape.seal, rubber)
     for hole in shape.holes:
         _drill(surface, grid, hole)
     _engrave(surface, grid, shape.engraving)
     return surface
+
+
+def _grooves(rng: np.random.Generator, ring: NDArray[np.int32], mottle: Field, pixel: float) -> Field:
+    """Turn the boss: fine grooves around the axis, mean 0 and deviation about 1, a little uneven on their way."""
+    noise = rng.standard_normal((1, _SAMPLES), dtype=np.float32)
+    # No groove is finer than the picture can show.
+    profile = np.asarray(cv2.GaussianBlur(noise, (0, 0), max(6.0, 0.4 * pixel / _REACH * _SAMPLES)), np.float32)[0]
+    return np.asarray(np.take(profile / profile.std(), ring) * (1.0 + np.float32(0.25) * mottle))
 
 
 def _grain(grid: Grid, turned: NDArray[np.bool_]) -> Field:
@@ -234,7 +235,7 @@ def _drill(surface: Surface, grid: Grid, hole: Hole) -> None:
     touched = min(1.0, hole.depth / 0.3)
     face = inside(away - np.float32(hole.spot), grid.pixel) * np.float32(touched)
     surface.height[at] -= np.float32(0.012) * face
-    inverse = 1.0 / np.maximum(away, np.float32(1e-4))
+    inverse = np.asarray(1.0 / np.maximum(away, np.float32(1e-4)), np.float32)
     around = np.stack(grid.to_frame(-v * inverse, u * inverse))
     surface.grain[(slice(None), *at)] = np.where(face > 0.5, around, surface.grain[(slice(None), *at)])
     blend(surface.marks[at], np.float32(0.05) * np.sin(away * np.float32(tau / 0.017)), face)

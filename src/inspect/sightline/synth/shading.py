@@ -17,7 +17,7 @@ from sightline.synth.product import BOSS, CORNER, PLATE, rounded_square
 from sightline.synth.surface import Field, Grid, Surface, smoothstep, texture
 
 _CAMERA_HEIGHT = 5.0
-_POCKET = 0.935
+_POCKET = 0.945
 _FIXTURE = (0.93, 0.98, 1.08)
 
 

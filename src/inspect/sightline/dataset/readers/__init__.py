@@ -21,7 +21,7 @@ from sightline.config.recipe import Data, Reader
 from sightline.dataset.readers.coco import Coco
 from sightline.dataset.readers.elpv import Elpv
 from sightline.dataset.readers.folders import Folders
-from sightline.dataset.readers.layout import Layout, listed, subfolders, walk
+from sightline.dataset.readers.layout import Layout, counted, listed, subfolders, walk
 from sightline.dataset.readers.mapping import map_labels
 from sightline.dataset.readers.masks import Masks
 from sightline.dataset.readers.mvtec import Mvtec
@@ -55,12 +55,15 @@ _WHEN_NOTHING_ELSE_FITS = ("folders", "index")
 def read(data: Data) -> Index:
     """Reads the images and labels that a recipe names. No pixel is decoded.
 
+    Returns:
+        The index, with an absolute root: it means the same wherever it is saved.
+
     Raises:
         DataError: There is no image, a file that an annotation names is missing, an annotation is damaged, or the
             labels cannot be used (see ``map_labels``).
     """
     _refuse_no_folder(data.root)
-    layout = LAYOUTS[data.reader.kind](data.root, data.reader)
+    layout = LAYOUTS[data.reader.kind](data.root.absolute(), data.reader)
     rows = list(layout.rows())
     if not rows:
         raise _no_image(layout.root)
@@ -68,7 +71,7 @@ def read(data: Data) -> Index:
     _refuse_twice(rows)
     mapped = map_labels(rows, data)
     if not mapped:
-        raise DataError(f"all {len(rows):,} images have an ignored label", hint="Shorten `data.ignore`.")
+        raise DataError(f"each of {counted(len(rows), 'image')} has an ignored label", hint="Shorten `data.ignore`.")
     return Index.build(layout.root, mapped)
 
 
@@ -79,11 +82,12 @@ def detect(root: Path) -> Reader:
         DataError: No layout fits, or more than one does.
     """
     _refuse_no_folder(root)
+    root = root.absolute()
     fitting = _fitting(root)
     if len(fitting) > 1:
         raise DataError(
             f"{root} can be read as {' and as '.join(fitting)}",
-            hint=f"Choose one: `data.reader.kind={next(iter(fitting))}` in the recipe or on the command line.",
+            hint=f"Choose one: `data.reader.kind={next(iter(fitting))}`, in a recipe or on the command line.",
         )
     if fitting:
         return next(iter(fitting.values()))
@@ -115,8 +119,9 @@ def _refuse_missing(root: Path, rows: Sequence[Sample]) -> None:
     named = [name for row in rows for name in (row.path, row.mask) if name is not None]
     missing = [name for name in named if not (root / name).is_file()]
     if missing:
+        these = f"{len(missing):,} of {counted(len(named), 'file')} that the labels name"
         raise DataError(
-            f"{len(missing):,} of {len(named):,} files that the labels name are not in {root}: {listed(missing, 3)}",
+            f"{these} not in {root}: {listed(missing, 3)}",
             hint="Check `data.root`, or the paths in the annotation file: they are relative to the root.",
         )
 
@@ -125,7 +130,7 @@ def _refuse_twice(rows: Sequence[Sample]) -> None:
     twice = [path for path, count in Counter(row.path for row in rows).items() if count > 1]
     if twice:
         raise DataError(
-            f"{len(twice):,} images are listed more than once: {listed(twice, 3)}",
+            f"{counted(len(twice), 'image')} listed more than once: {listed(twice, 3)}",
             hint="One row an image; several labels stand in one row, divided by the separator.",
         )
 

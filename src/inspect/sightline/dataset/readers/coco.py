@@ -11,7 +11,17 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from sightline.config.recipe import CocoReader
-from sightline.dataset.readers.layout import Layout, around, box, clean_path, images, logger, polygon, read_text
+from sightline.dataset.readers.layout import (
+    Layout,
+    around,
+    box,
+    clean_path,
+    counted,
+    images,
+    logger,
+    polygon,
+    read_text,
+)
 from sightline.errors import DataError
 from sightline.index import Box, Polygon, Sample
 
@@ -77,7 +87,7 @@ class Coco(Layout[CocoReader]):
             yield _sample(self.relative(path), image, by_image[image.id], names)
         masks = sum(isinstance(annotation.segmentation, dict) for annotation in content.annotations)
         if masks:
-            logger.warning("%s: %d run-length masks are not read; of them only the boxes are", file, masks)
+            logger.warning("%s: %s not read, only their boxes", file, counted(masks, "run-length mask"))
 
     @classmethod
     def detect(cls, root: Path) -> CocoReader | None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from sightline.config.recipe import FoldersReader
-from sightline.dataset.readers.layout import Layout, images, listed, logger, subfolders
+from sightline.dataset.readers.layout import Layout, counted, images, listed, logger, subfolders
 from sightline.errors import DataError
 from sightline.index import Sample
 
@@ -48,7 +48,7 @@ def _report_stray(stray: list[str], classes: list[str], root: Path) -> None:
     names = listed(sorted(stray), 3)
     if not classes:
         raise DataError(
-            f"expected a folder per class in {root}, found {len(stray):,} images without one: {names}",
+            f"expected a folder per class in {root}, found {counted(len(stray), 'image')} without one: {names}",
             hint="Sort the images into folders named by their class, or list them in a table (`data.reader.kind=csv`).",
         )
-    logger.warning("%d images lie in no class folder of %s and are left out: %s", len(stray), root, names)
+    logger.warning("%s in no class folder of %s, left out: %s", counted(len(stray), "image"), root, names)

@@ -31,7 +31,7 @@ class Layout(ABC, Generic[SettingsT]):
     files are there and that no image is listed twice is looked after by ``readers.read``, for all layouts alike.
 
     Args:
-        root: Folder that every path is relative to.
+        root: Folder that every path is relative to; absolute.
         settings: The reader's part of the recipe.
     """
 
@@ -148,15 +148,15 @@ def clean_path(text: str, root: Path, *, where: str) -> str:
 
     Args:
         text: As written, on any system.
-        root: Folder that the path must lie in.
+        root: Folder that the path must lie in; absolute.
         where: The file and line, for the error message.
 
     Raises:
         DataError: It is empty or leads out of the root.
     """
     stated = text.strip()
-    if Path(stated).is_absolute() and Path(stated).is_relative_to(root.absolute()):
-        stated = Path(stated).relative_to(root.absolute()).as_posix()
+    if Path(stated).is_relative_to(root):  # an absolute path, for the root is one
+        stated = Path(stated).relative_to(root).as_posix()
     path = PurePosixPath(stated.replace("\\", "/"))
     if path.is_absolute() or PureWindowsPath(stated).drive or ".." in path.parts or not stated:
         raise DataError(
@@ -180,6 +180,11 @@ def listed(names: Sequence[str], most: int = 8) -> str:
     """Names in one line; long lists are cut."""
     shown = ", ".join(names[:most]) or "nothing"
     return f"{shown} and {len(names) - most:,} more" if len(names) > most else shown
+
+
+def counted(number: int, noun: str) -> str:
+    """A number with its noun: 1 image, 1,200 images."""
+    return f"{number:,} {noun}{'s' * (number != 1)}"
 
 
 def box(corners: Sequence[float], label: str, size: tuple[int, int], *, where: str) -> Box:

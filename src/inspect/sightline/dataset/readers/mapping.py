@@ -38,7 +38,7 @@ def map_labels(rows: Iterable[Sample], data: Data) -> list[Sample]:
 
     kept = [row for row in tidied if ignore.isdisjoint(row.labels)]
     good = {_normal(label).casefold() for label in data.good}
-    new_names = {label: rename.get(label, label) for label in found}
+    new_names = {label: _tidy(rename.get(label, label), "data.rename") for label in found}
     meaning = {label: None if name.casefold() in good else name for label, name in new_names.items()}
     _refuse_unmet_good(data, kept, meaning)
     for row in kept:
@@ -53,11 +53,11 @@ def _normal(label: str) -> str:
     return unicodedata.normalize("NFC", label).strip()
 
 
-def _tidy(label: str, path: str) -> str:
+def _tidy(label: str, where: str) -> str:
     tidy = _normal(label)
     if not tidy or not tidy.isprintable():
         raise DataError(
-            f"{path}: expected a label of printable text, got {label!r}",
+            f"{where}: expected a label of printable text, got {label!r}",
             hint="Give it a label; a good part is labelled too, as `good` say.",
         )
     return tidy

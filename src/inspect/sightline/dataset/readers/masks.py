@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from sightline.config.recipe import MasksReader
-from sightline.dataset.readers.layout import Layout, clean_path, listed, logger, subfolders
+from sightline.dataset.readers.layout import Layout, clean_path, counted, listed, logger, subfolders
 from sightline.errors import DataError
 from sightline.index import Sample
 
@@ -46,7 +46,7 @@ class Masks(Layout[MasksReader]):
             if not pairs:
                 logger.warning("the class folder %s holds no image that ends in %s", folder, self.settings.image_suffix)
             elif 0 < bare < len(pairs):  # a class without any masks may be the good one
-                logger.warning("%d of %d images of %s have no mask", bare, len(pairs), folder)
+                logger.warning("%s: %d of %s without a mask", folder, bare, counted(len(pairs), "image"))
             for path, mask in pairs:
                 yield Sample(path=self.relative(path), labels=(label,), mask=self.relative(mask) if mask else None)
 

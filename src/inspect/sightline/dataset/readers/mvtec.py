@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from sightline.config.recipe import MvtecReader
-from sightline.dataset.readers.layout import Layout, images, listed, logger, subfolders
+from sightline.dataset.readers.layout import Layout, counted, images, listed, logger, subfolders
 from sightline.errors import DataError
 from sightline.index import Sample, Split
 
@@ -38,7 +38,7 @@ class Mvtec(Layout[MvtecReader]):
                 bare += part == "test" and label != "good" and mask is None
                 yield Sample(path=self.relative(path), labels=(label,), mask=mask, split=split)
         if masks and bare:
-            logger.warning("%d defective images of %s have no mask in %s", bare, self.root / "test", _MASKS)
+            logger.warning("%s in %s without a mask", counted(bare, "defective image"), self.root / "test")
 
     def _inside(self, path: Path) -> tuple[str, ...]:
         parts = path.relative_to(self.root).parts

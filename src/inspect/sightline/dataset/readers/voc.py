@@ -8,7 +8,7 @@ from typing import NoReturn
 from xml.etree import ElementTree as ET
 
 from sightline.config.recipe import VocReader
-from sightline.dataset.readers.layout import Layout, box, images, listed, read_text, subfolders, walk
+from sightline.dataset.readers.layout import Layout, box, counted, images, listed, read_text, subfolders, walk
 from sightline.errors import DataError
 from sightline.index import Box, Sample
 
@@ -31,13 +31,13 @@ class Voc(Layout[VocReader]):
         )
         if lonely := sorted(files.keys() - found.keys()):
             raise DataError(
-                f"{len(lonely):,} XML files in {notes} have no image in {pictures}: {listed(lonely, 3)}",
+                f"{counted(len(lonely), 'XML file')} in {notes} without an image in {pictures}: {listed(lonely, 3)}",
                 hint="Bring the images back, or remove the XML files.",
             )
         bare = sorted(found.keys() - files.keys())
         if bare and self.settings.missing == "refuse":
             raise DataError(
-                f"{len(bare):,} images in {pictures} have no XML file in {notes}: {listed(bare, 3)}",
+                f"{counted(len(bare), 'image')} in {pictures} without an XML file in {notes}: {listed(bare, 3)}",
                 hint="If they show good parts, set `data.reader.missing=good`; else annotate or remove them.",
             )
         for name, path in found.items():

@@ -1,0 +1,162 @@
+"""``sightline data``: index, check and preview a data set, or make a synthetic one."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import re
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from sightline.config import Recipe
+    from sightline.index import Index
+
+_SOURCE = """\
+SOURCE is a recipe, or a folder of images: its layout is then told by looking. An override replaces one value of the
+recipe, and works for a folder too:
+  data.good=[ok, fine]    data.reader.kind=csv    data.split.test=0.3"""
+
+
+def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add ``data`` with its subcommands."""
+    parser = commands.add_parser(
+        "data",
+        help="index, check or preview a data set, or make one",
+        description="Index, check or preview a data set, or make a synthetic one.",
+    )
+    actions = parser.add_subparsers(title="actions", metavar="ACTION", required=True)
+    action = _add(actions, "index", _index, "write the table of images and labels", _SOURCE)
+    _add_source(action)
+    action.add_argument("-o", "--output", type=Path, default=Path("index.jsonl"), metavar="FILE", help=_by("the index"))
+    action = _add(actions, "synth", _synth, "make images of a synthetic product, with labels, masks and boxes")
+    action.add_argument("folder", type=Path, metavar="FOLDER", help="a new or empty folder")
+    action.add_argument("--count", type=int, default=200, metavar="N", help=_by("how many images"))
+    action.add_argument("--seed", type=int, default=0, metavar="S", help=_by("another seed, other images"))
+    action.add_argument("--size", type=_size, default="256x256", metavar="HxW", help=_by("height and width in pixels"))
+    action.add_argument("--defect-rate", type=float, default=0.5, metavar="R", help=_by("share of defective parts"))
+
+
+def _add(
+    actions: argparse._SubParsersAction[argparse.ArgumentParser],
+    name: str,
+    run: Callable[[argparse.Namespace], int],
+    text: str,
+    epilog: str | None = None,
+) -> argparse.ArgumentParser:
+    action = actions.add_parser(name, help=text, description=f"{text[0].upper()}{text[1:]}.", epilog=epilog)
+    action.set_defaults(run=run)
+    return action
+
+
+def _add_source(action: argparse.ArgumentParser) -> None:
+    action.add_argument("source", type=Path, metavar="SOURCE", help="a recipe, or a folder of images")
+    action.add_argument("overrides", nargs="*", metavar="KEY=VALUE", help="values of the recipe to replace")
+
+
+def _by(text: str) -> str:
+    return f"{text} (default: %(default)s)"
+
+
+def _size(text: str) -> tuple[int, int]:
+    """Height and width from ``HxW``."""
+    match = re.fullmatch(r"(\d+)x(\d+)", text)
+    if not match:
+        raise argparse.ArgumentTypeError(f"expected HEIGHTxWIDTH in pixels, such as 256x256, got {text!r}")
+    return int(match[1]), int(match[2])
+
+
+def _index(arguments: argparse.Namespace) -> int:
+    from sightline.dataset import read
+
+    index = read(_recipe(arguments.source, arguments.overrides).data)
+    _portable(index, arguments.output).save(arguments.output)
+    counts = ", ".join(f"{label} {count:,}" for label, count in sorted(index.counts().items()))
+    print(f"{arguments.output}: {len(index.samples):,} images ({counts})")
+    return 0
+
+
+def _synth(arguments: argparse.Namespace) -> int:
+    from tqdm import tqdm
+
+    from sightline.synth import write
+
+    with tqdm(total=arguments.count, unit=" images", disable=None) as bar:
+
+        def show(done: int, _: int) -> None:
+            bar.update(done - bar.n)
+
+        write(
+            arguments.folder,
+            count=arguments.count,
+            seed=arguments.seed,
+            defect_rate=arguments.defect_rate,
+            size=arguments.size,
+            progress=show,
+        )
+    index = _true_index(arguments.folder)
+    index.save(arguments.folder / "index.jsonl")
+    print(f"{arguments.folder}: {len(index.samples):,} images, {index.counts()['good']:,} of them good")
+    print(f'look into them with: sightline data check "{arguments.folder}"')
+    return 0
+
+
+def _true_index(folder: Path) -> Index:
+    """The truth about synthetic images as an index, which holds their boxes too."""
+    from sightline.index import Index, Sample
+
+    samples = []
+    for line in (folder / "truth.jsonl").read_text(encoding="utf-8").splitlines():
+        row = json.loads(line)
+        attributes = {"severity": str(row.pop("severity"))}
+        samples.append(Sample.model_validate({**row, "attributes": attributes}))
+    return Index.build(Path(), samples)
+
+
+def _recipe(source: Path, overrides: list[str]) -> Recipe:
+    """The recipe, or for a folder one with its layout and every default.
+
+    Raises:
+        ConfigError: A recipe or an override cannot be used.
+        DataError: The folder's layout cannot be told.
+    """
+    from sightline import config
+    from sightline.dataset import detect
+
+    if not source.is_dir():
+        return config.load(source, overrides)
+    values: dict[str, Any] = {"root": source}
+    if not any(override.startswith("data.reader") for override in overrides):
+        reader = detect(source)
+        values["reader"] = reader.model_dump()
+        settings = ", ".join(f"{name}={value}" for name, value in reader if name != "kind")
+        print(f"{source}: read as {reader.kind}{f' ({settings})' if settings else ''}", file=sys.stderr)
+    name = re.sub("[^a-z0-9]+", "-", source.resolve().name.lower()).strip("-")[:64]
+    return _validated({"name": name or "data", "data": values}, overrides)
+
+
+def _validated(values: dict[str, Any], overrides: list[str]) -> Recipe:
+    from pydantic import ValidationError
+
+    from sightline.config import Recipe
+    from sightline.config.explain import explain
+    from sightline.config.overrides import apply
+    from sightline.errors import ConfigError
+
+    _, mistakes = apply(values, overrides, os.environ)
+    try:
+        recipe = Recipe.model_validate(values)
+    except ValidationError as error:
+        mistakes += [f"{'.'.join(mistake.path)}: {mistake.text}" for mistake in explain(error, Recipe)]
+    if mistakes:
+        raise ConfigError("\n".join(mistakes))
+    return recipe
+
+
+def _portable(index: Index, file: Path) -> Index:
+    """The index with a root relative to its file if the file lies above the images, so that both can be moved."""
+    root, folder = index.root.resolve(), file.parent.resolve()
+    return index.model_copy(update={"root": root.relative_to(folder) if root.is_relative_to(folder) else root})

@@ -1,0 +1,171 @@
+"""From a frame to its verdict."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from sightline import image
+from sightline.bundle import Bundle
+from sightline.errors import BundleError, ImageError, SightlineError
+from sightline.runtime import golden
+from sightline.runtime.session import Session
+from sightline.verdict import Frame, Outcome, Reading, Verdict
+
+Source = Frame | NDArray[np.generic] | Path | str
+"""What can be inspected: a frame, an array (grey, RGB or RGBA; 8 or 16 bits), or the path of an image file."""
+
+
+@dataclass(frozen=True, eq=False)
+class Inspection:
+    """A verdict and what it was made from.
+
+    Attributes:
+        verdict: The answer.
+        frame: The image as decoded, or None if it could not be.
+        reading: What the model said, or None if it was not asked or failed.
+    """
+
+    verdict: Verdict
+    frame: Frame | None
+    reading: Reading | None
+
+
+class Inspector:
+    """A bundle at work. Safe to be used by several threads at once.
+
+    Opening runs the model once, so that the first frame does not wait for what onnxruntime does only once. OpenCV is
+    told to use one thread, in the whole process: its own pool would compete with onnxruntime's for the processors.
+
+    Args:
+        bundle: The opened bundle.
+        threads: Threads that share the work on one frame; by default as many as this process may use.
+
+    Attributes:
+        manifest: What the bundle says about itself.
+        bundle: Name, version and short digest of the bundle.
+        threads: Threads that share the work on one frame.
+
+    Raises:
+        BundleError: The model cannot be loaded, or is not the one that the manifest describes.
+    """
+
+    def __init__(self, bundle: Bundle, *, threads: int | None = None) -> None:
+        cv2.setNumThreads(1)
+        self.manifest = bundle.manifest
+        self.bundle = bundle.label
+        self._session = Session(bundle.read("model.onnx"), threads=threads)
+        self.threads = self._session.threads
+        self._check_manifest()
+        spec = self.manifest.input
+        self._session.run(np.zeros((1, spec.height, spec.width, 3), np.uint8))
+
+    @classmethod
+    def open(cls, path: Path | str, *, threads: int | None = None, self_test: bool = False) -> Inspector:
+        """Opens a bundle and makes it ready.
+
+        Args:
+            path: The bundle's folder, or a zip of it.
+            threads: Threads that share the work on one frame; by default as many as this process may use.
+            self_test: Whether to score the golden samples and refuse if a score differs from the exporter's.
+
+        Raises:
+            BundleError: The bundle is damaged, made for another runtime, or failed the self test.
+        """
+        bundle = Bundle.open(path)
+        inspector = cls(bundle, threads=threads)
+        if self_test:
+            golden.check(bundle, inspector.read)
+        return inspector
+
+    def inspect(self, source: Source) -> Verdict:
+        """The one answer to one frame; what goes wrong with it is the reason of a NOT_INSPECTED, never an exception.
+
+        Args:
+            source: A frame, an array in RGB order, or the path of an image file.
+        """
+        return self.examine(source).verdict
+
+    def examine(self, source: Source) -> Inspection:
+        """Like `inspect`, and keeps the decoded frame and the model's reading, for overlays and reports."""
+        start = time.perf_counter()
+        frame: Frame | None = None
+        reading: Reading | None = None
+        try:
+            frame = self._frame(source)
+            (reading,) = self._read([frame])
+            verdict = self.manifest.policy.decide(reading.scores, self.manifest.classes)
+        except SightlineError as error:
+            verdict = Verdict(Outcome.NOT_INSPECTED, (error.message,))
+        except (MemoryError, cv2.error) as error:
+            verdict = Verdict(
+                Outcome.NOT_INSPECTED, (f"the image cannot be processed: {str(error) or 'out of memory'}",)
+            )
+        verdict = replace(
+            verdict,
+            frame=_name(source),
+            bundle=self.bundle,
+            milliseconds=(time.perf_counter() - start) * 1000,
+        )
+        return Inspection(verdict, frame, reading)
+
+    def read(self, source: Source) -> Reading:
+        """What the model says about one frame, before any threshold.
+
+        Raises:
+            ImageError: The image cannot be decoded or is not fit to be inspected.
+            BundleError: The model failed.
+        """
+        return self.read_batch([source])[0]
+
+    def read_batch(self, sources: Sequence[Source]) -> list[Reading]:
+        """What the model says about several frames, run as one batch.
+
+        Raises:
+            ImageError: An image cannot be decoded or is not fit to be inspected.
+            BundleError: The model failed.
+        """
+        return self._read([self._frame(source) for source in sources]) if sources else []
+
+    def _frame(self, source: Source) -> Frame:
+        bits = self.manifest.input.bits
+        name = _name(source)
+        match source:
+            case str() | Path():
+                return Frame(image.read(Path(source), bits=bits), name)
+            case Frame():
+                return Frame(image.to_rgb(source.image, name=name or "frame", bits=bits), name)
+            case np.ndarray():
+                return Frame(image.to_rgb(source, name="frame", bits=bits), name)
+        raise ImageError(f"expected a frame, an array or the path of an image, got {type(source).__name__}")
+
+    def _read(self, frames: Sequence[Frame]) -> list[Reading]:
+        batch = np.stack([image.prepare(frame.image, self.manifest.input) for frame in frames])
+        scores, maps = self._session.run(batch)
+        return [Reading(*row) for row in zip(scores, maps, strict=True)]
+
+    def _check_manifest(self) -> None:
+        spec, classes = self.manifest.input, len(self.manifest.classes)
+        expected = (spec.height, spec.width, classes)
+        found = (self._session.height, self._session.width, self._session.classes)
+        if expected != found:
+            raise BundleError(
+                "the model is not the one that the manifest describes: expected height, width and number of classes "
+                f"{expected}, the model has {found}",
+                hint="Export the bundle again.",
+            )
+
+
+def _name(source: Source) -> str:
+    match source:
+        case str() | Path():
+            return str(source)
+        case Frame():
+            return source.id
+    return ""

@@ -1,0 +1,139 @@
+"""Draws where the model saw the defect: the map of the named type over the frame, and a caption.
+
+The colours say where, not how sure: each map is scaled by itself, from its median (which stays clear, for most of a part
+is sound) to its 99th percentile, so that a single extreme pixel does not hide the rest. How sure is in the caption.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from sightline import image
+from sightline.bundle import Manifest
+from sightline.runtime.inspector import Inspection
+from sightline.verdict import Outcome, Verdict
+
+_SHORTEST_SIDE, _LONGEST_SIDE = 512, 1600
+_HOT = 0.5
+_STRENGTH = 0.55
+_COLOURS = {
+    Outcome.OK: (30, 132, 73),
+    Outcome.NG: (192, 45, 35),
+    Outcome.REVIEW: (176, 116, 0),
+    Outcome.NOT_INSPECTED: (95, 99, 104),
+}
+
+
+def draw(inspection: Inspection, manifest: Manifest) -> NDArray[np.uint8] | None:
+    """The frame with heat, a contour around the hot region, and a caption.
+
+    A frame without a named defect gets the caption alone. Small frames are enlarged and large ones shrunk, so that the
+    longer side has 512 to 1600 pixels.
+
+    Args:
+        inspection: What was seen.
+        manifest: The bundle's, for classes and preprocessing.
+
+    Returns:
+        RGB, uint8 (H, W, 3), or None if there is no image to draw on.
+    """
+    if inspection.frame is None:
+        return None
+    base = fit(inspection.frame.image, shortest=_SHORTEST_SIDE, longest=_LONGEST_SIDE)
+    return np.vstack([draw_heat(base, inspection, manifest), _caption(inspection.verdict, base.shape[1])])
+
+
+def draw_heat(picture: NDArray[np.uint8], inspection: Inspection, manifest: Manifest) -> NDArray[np.uint8]:
+    """Lays the map of the most probable named defect over the frame, resized to any size of the same aspect.
+
+    Args:
+        picture: The frame, RGB, uint8 (H, W, 3).
+        inspection: What was seen; without a reading or a named defect the picture comes back as it is.
+        manifest: The bundle's, for classes and preprocessing.
+    """
+    if inspection.reading is None or not inspection.verdict.defects:
+        return picture
+    number = manifest.classes.index(inspection.verdict.defects[0].label)
+    heat = scale(image.map_to_frame(inspection.reading.maps[number], picture.shape[:2], manifest.input))
+    grey_levels = (heat * 255).astype(np.uint8)
+    colours = cv2.cvtColor(cv2.applyColorMap(grey_levels, cv2.COLORMAP_INFERNO), cv2.COLOR_BGR2RGB)
+    share = (_STRENGTH * heat)[..., None]
+    blended = np.asarray(picture * (1 - share) + colours * share, np.uint8)
+    outlines, _ = cv2.findContours((heat >= _HOT).astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
+    width = max(1, round(max(picture.shape[:2]) / 400))
+    cv2.drawContours(blended, outlines, -1, (0, 0, 0), 3 * width, cv2.LINE_AA)
+    cv2.drawContours(blended, outlines, -1, (255, 255, 255), width, cv2.LINE_AA)
+    return blended
+
+
+def scale(heat: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Brings a map of any range to 0..1: its median and below to 0, its 99th percentile and above to 1.
+
+    A map without any difference is 0 everywhere; values that are no numbers count as the lowest.
+    """
+    finite = np.isfinite(heat)
+    if not finite.any():
+        return np.zeros_like(heat)
+    low, high = np.percentile(heat[finite], (50, 99))
+    if high - low <= 1e-6 * max(abs(low), abs(high), 1e-6):
+        return np.zeros_like(heat)
+    scaled = np.clip((np.where(finite, heat, low) - low) / (high - low), 0, 1)
+    return np.asarray(scaled, np.float32)
+
+
+def fit(picture: NDArray[np.uint8], *, shortest: int, longest: int) -> NDArray[np.uint8]:
+    """Resizes a picture, keeping its aspect, so that its longer side lies between two lengths in pixels."""
+    side = max(picture.shape[:2])
+    factor = min(max(side, shortest), longest) / side
+    height, width = (max(1, round(length * factor)) for length in picture.shape[:2])
+    return image.resize(picture, height, width)
+
+
+def save(inspection: Inspection, manifest: Manifest, folder: Path) -> Path | None:
+    """Draws and writes an overlay as JPEG.
+
+    Args:
+        inspection: What was seen.
+        manifest: The bundle's.
+        folder: Where to; it must be there.
+
+    Returns:
+        The file, or None if there was no image to draw on. Its name holds part of a hash of the frame's path: images of
+        the same name in different folders get different overlays, and the same image the same one each time.
+
+    Raises:
+        OSError: It cannot be written.
+    """
+    drawn = draw(inspection, manifest)
+    if drawn is None:
+        return None
+    source = Path(inspection.verdict.frame)
+    mark = hashlib.sha256(str(source.absolute()).encode(errors="surrogateescape")).hexdigest()[:10]
+    path = folder / f"{source.stem}-{mark}.jpg"
+    path.write_bytes(jpeg(drawn))
+    return path
+
+
+def jpeg(picture: NDArray[np.uint8], quality: int = 88) -> bytes:
+    """Encodes an RGB picture for people to look at."""
+    _, data = cv2.imencode(".jpg", picture[..., ::-1], (cv2.IMWRITE_JPEG_QUALITY, quality))
+    return data.tobytes()
+
+
+def _caption(verdict: Verdict, width: int) -> NDArray[np.uint8]:
+    """A bar with outcome, defects and name. OpenCV's letters are ASCII; others in a name become question marks."""
+    size = min(1.2, max(0.6, width / 700))
+    line = round(34 * size)
+    bar = np.full((2 * line + line // 2, width, 3), _COLOURS[verdict.outcome], np.uint8)
+    found = ", ".join(f"{defect.label} {defect.score:.3f}" for defect in verdict.defects[:3])
+    name = Path(verdict.frame).name
+    for number, text in enumerate((f"{verdict.outcome}  {found}", name), start=1):
+        plain = text.encode("ascii", "replace").decode()
+        place = (round(12 * size), number * line)
+        cv2.putText(bar, plain, place, cv2.FONT_HERSHEY_SIMPLEX, 0.8 * size, (255, 255, 255), 1, cv2.LINE_AA)
+    return bar

@@ -1,0 +1,113 @@
+"""A report of many verdicts as one HTML file, with everything inside: it can be mailed and opened years later."""
+
+from __future__ import annotations
+
+import base64
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import datetime
+from importlib.resources import files
+from pathlib import Path
+
+import jinja2
+import numpy as np
+from numpy.typing import NDArray
+
+import sightline
+from sightline.bundle import Manifest
+from sightline.errors import DataError
+from sightline.runtime.inspector import Inspection
+from sightline.runtime.overlay import draw_heat, fit, jpeg
+from sightline.verdict import Outcome, Verdict
+
+PICTURES_PER_OUTCOME = 60
+"""Frames of each outcome that get pictures: about 20 KB each, so that the file stays one that can be mailed."""
+
+_PICTURE_SIDE = 288
+_ORDER = (Outcome.NG, Outcome.REVIEW, Outcome.NOT_INSPECTED, Outcome.OK)
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the report.
+
+    Attributes:
+        verdict: The answer.
+        picture: The frame as a small JPEG in a data URI; empty if it has none.
+        heat: The same with the map of the named defect; empty if there is none.
+    """
+
+    verdict: Verdict
+    picture: str = ""
+    heat: str = ""
+
+
+@dataclass
+class Report:
+    """Collects inspections and writes them as HTML.
+
+    Args:
+        manifest: The bundle's.
+        bundle: Its name, version and short digest.
+    """
+
+    manifest: Manifest
+    bundle: str
+    rows: list[Row] = field(default_factory=list)
+    counts: Counter[Outcome] = field(default_factory=Counter)
+    _pictured: Counter[Outcome] = field(default_factory=Counter)
+
+    def add(self, inspection: Inspection) -> None:
+        """Takes up one inspection; its pixels are not kept."""
+        verdict = inspection.verdict
+        self.counts[verdict.outcome] += 1
+        if inspection.frame is None or self._pictured[verdict.outcome] >= PICTURES_PER_OUTCOME:
+            self.rows.append(Row(verdict))
+            return
+        self._pictured[verdict.outcome] += 1
+        small = fit(inspection.frame.image, shortest=_PICTURE_SIDE, longest=_PICTURE_SIDE)
+        heat = draw_heat(small, inspection, self.manifest)
+        self.rows.append(Row(verdict, _data_uri(small), "" if heat is small else _data_uri(heat)))
+
+    def render(self) -> str:
+        """The whole page. Every value is escaped: a file name may hold anything."""
+        environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True)
+        text = files("sightline.runtime").joinpath("report.html.jinja").read_text(encoding="utf-8")
+        without = sum(count - self._pictured[outcome] for outcome, count in self.counts.items())
+        return environment.from_string(text).render(
+            manifest=self.manifest,
+            bundle=self.bundle,
+            rows=self.rows,
+            counts=[(outcome, self.counts[outcome]) for outcome in _ORDER],
+            total=len(self.rows),
+            without_pictures=without,
+            pictures_per_outcome=PICTURES_PER_OUTCOME,
+            metrics=[metric for metric in self.manifest.metrics if "/" not in metric.name],
+            milliseconds=_median([row.verdict.milliseconds for row in self.rows]),
+            made=datetime.now().astimezone().strftime("%Y-%m-%d %H:%M %Z"),
+            version=sightline.__version__,
+        )
+
+    def write(self, path: Path) -> None:
+        """Writes the page; half a page never replaces a whole one.
+
+        Raises:
+            DataError: It cannot be written.
+        """
+        aside = path.with_name(path.name + ".part")
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            aside.write_text(self.render(), encoding="utf-8", errors="backslashreplace")
+            aside.replace(path)
+        except OSError as error:
+            raise DataError(f"{path}: the report cannot be written ({error.strerror})") from error
+        finally:
+            aside.unlink(missing_ok=True)
+
+
+def _data_uri(picture: NDArray[np.uint8]) -> str:
+    return "data:image/jpeg;base64," + base64.b64encode(jpeg(picture, quality=80)).decode()
+
+
+def _median(values: list[float]) -> float:
+    return float(np.median(values)) if values else 0.0

@@ -1,0 +1,114 @@
+"""Verdicts as lines of text, one a frame, that are whole whatever happens."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+from sightline.errors import DataError
+from sightline.verdict import Verdict
+
+
+def json_line(verdict: Verdict, overlay: Path | None = None) -> str:
+    """A verdict as one line of JSON; ``overlay`` is added where there is one."""
+    plain = verdict.to_dict()
+    if overlay is not None:
+        plain["overlay"] = str(overlay)
+    return json.dumps(plain, ensure_ascii=False, allow_nan=False)
+
+
+def csv_header(classes: Sequence[str]) -> str:
+    """The names of the columns that `csv_line` fills."""
+    scores = [f"score:{name}" for name in classes]
+    return _row(["frame", "outcome", "defect", "score", "reasons", "bundle", "milliseconds", "overlay", *scores])
+
+
+def csv_line(verdict: Verdict, classes: Sequence[str], overlay: Path | None = None) -> str:
+    """A verdict as one line of CSV: the most probable named defect, and every type's score."""
+    top = verdict.defects[0] if verdict.defects else None
+    scores = [verdict.scores.get(name, "") for name in classes]
+    return _row(
+        [
+            verdict.frame,
+            verdict.outcome.value,
+            top.label if top else "",
+            top.score if top else "",
+            "; ".join(verdict.reasons).replace("\n", " "),
+            verdict.bundle,
+            f"{verdict.milliseconds:.3f}",
+            "" if overlay is None else str(overlay),
+            *scores,
+        ]
+    )
+
+
+def _row(values: Sequence[object]) -> str:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="").writerow(values)
+    return text.getvalue()
+
+
+class Lines:
+    """A file or pipe that takes whole lines: each is handed to the system before the next frame is scored.
+
+    If the program is killed, every line that was written is there. If the disk is full, the part of a line that did fit
+    is taken back where that is possible, so that the file ends with a whole one.
+
+    Args:
+        stream: Where to.
+        name: For messages.
+        mend: Whether the stream may be cut back to the end of the last whole line.
+
+    Attributes:
+        count: Lines written.
+    """
+
+    def __init__(self, stream: BinaryIO, name: str, *, mend: bool = False) -> None:
+        self._stream = stream
+        self._name = name
+        self._mend = mend
+        self.count = 0
+
+    @classmethod
+    @contextmanager
+    def create(cls, path: Path) -> Iterator[Lines]:
+        """Opens a new file, in place of one that may be there, and closes it at the end.
+
+        Raises:
+            DataError: It cannot be written.
+        """
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            stream = path.open("wb", buffering=0)
+        except OSError as error:
+            raise DataError(f"{path}: the results cannot be written ({error.strerror})") from error
+        with stream:
+            yield cls(stream, str(path), mend=stream.seekable())
+
+    def write(self, line: str) -> None:
+        """Writes one line.
+
+        Raises:
+            DataError: The disk is full or the file cannot be written any more.
+            BrokenPipeError: Who read the pipe has gone.
+        """
+        # A file name that is no UTF-8 is spelt with escapes, which in JSON are the escapes of JSON.
+        rest = memoryview((line + "\n").encode("utf-8", "backslashreplace"))
+        start = self._stream.tell() if self._mend else 0
+        try:
+            while rest:  # an unbuffered file may take only a part
+                rest = rest[self._stream.write(rest) :]
+            self._stream.flush()
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            if self._mend:
+                self._stream.truncate(start)
+            kept = f"the {self.count:,} lines before are whole" if self.count else "nothing was written before"
+            raise DataError(f"{self._name}: the results cannot be written ({error.strerror}); {kept}") from error
+        self.count += 1

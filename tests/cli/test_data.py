@@ -1,0 +1,153 @@
+"""``sightline data``."""
+
+import argparse
+import json
+
+import cv2
+import numpy as np
+import pytest
+
+from sightline import cli
+from sightline.config.recipe import Data
+from sightline.dataset import readers
+from sightline.index import Index
+
+
+@pytest.fixture
+def steel(tmp_path):
+    """Two classes and good parts, a folder each, in a folder with a blank in its name."""
+    root = tmp_path / "Steel strip"
+    for number, name in enumerate(("good/1.png", "good/2.png", "dent/1.png", "scratch/1.png")):
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(cv2.imencode(".png", np.full((64, 64), number * 40, np.uint8))[1].tobytes())
+    return root
+
+
+@pytest.fixture
+def data(monkeypatch, tmp_path, capsys):
+    """Runs ``sightline data`` in tmp_path; returns the exit code, what it printed and what it complained of."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments):
+        code = cli.main(["data", *map(str, arguments)])
+        out, err = capsys.readouterr()
+        return argparse.Namespace(code=code, out=out, err=err)
+
+    return run
+
+
+def test_index_of_a_folder(data, steel, tmp_path):
+    done = data("index", steel)
+    assert (done.code, done.out) == (0, "index.jsonl: 4 images (dent 1, good 2, scratch 1)\n")
+    assert "read as folders" in done.err
+    index = Index.load(tmp_path / "index.jsonl")
+    assert [sample.path for sample in index.samples] == ["dent/1.png", "good/1.png", "good/2.png", "scratch/1.png"]
+    assert all(index.file(sample).is_file() for sample in index.samples)
+
+
+def test_index_of_a_recipe_with_overrides(data, steel, tmp_path):
+    recipe = tmp_path / "steel.yaml"
+    recipe.write_text("name: steel\ndata:\n  root: Steel strip\n  reader: {kind: folders}\n", encoding="utf-8")
+    done = data("index", recipe, "data.ignore=[dent]", "data.rename={scratch: Kratzer}", "-o", "out/my.jsonl")
+    assert (done.code, done.err) == (0, "")
+    index = Index.load(tmp_path / "out" / "my.jsonl")
+    assert index.classes == ("Kratzer",)
+    assert index.file(index.samples[0]).is_file()
+
+
+def test_index_beside_its_images_can_be_moved_with_them(data, steel, tmp_path):
+    data("index", steel, "-o", steel / "index.jsonl")
+    moved = steel.rename(tmp_path / "moved")
+    index = Index.load(moved / "index.jsonl")
+    assert index.root == moved
+    again = readers.read(Data.model_validate({"root": moved, "reader": {"kind": "index"}}))
+    assert again.samples == index.samples
+
+
+def test_a_folder_takes_overrides_and_needs_no_detection_with_a_reader(data, steel):
+    (steel / "labels.csv").write_text("path,label\ndent/1.png,bad\n", encoding="utf-8")
+    assert "bad 1" in data("index", steel).out
+    assert "4 images" in data("index", steel, "data.reader.kind=folders").out
+
+
+@pytest.mark.parametrize(
+    ("override", "expected"),
+    [
+        ("data.good=3", "data.good"),
+        ("data.goood=[ok]", "data.goood"),
+        ("data.reader.kind=folder", "data.reader.kind"),
+        ("data", "key.sub=value"),
+    ],
+)
+def test_a_mistaken_override_of_a_folder_is_named(data, steel, override, expected):
+    done = data("index", steel, override)
+    assert done.code == 2
+    assert expected in done.err
+    assert not (steel.parent / "index.jsonl").exists()
+
+
+def test_errors_come_with_a_hint_and_without_a_traceback(data, steel):
+    done = data("index", steel, "data.ignore=[scrach]")
+    assert done.code == 2
+    assert "error: data.ignore names the label 'scrach'" in done.err
+    assert "hint: Did you mean 'scratch'?" in done.err
+
+
+def test_an_empty_folder(data, tmp_path):
+    (tmp_path / "empty").mkdir()
+    done = data("index", "empty")
+    assert done.code == 2
+    assert "found no file at all" in done.err
+
+
+def test_a_place_that_cannot_be_written(data, steel):
+    done = data("index", steel, "-o", steel / "good" / "1.png" / "index.jsonl")
+    assert done.code == 2
+    assert "cannot be written" in done.err
+
+
+def test_synth_makes_what_the_readers_take(data, tmp_path):
+    done = data("synth", "parts", "--count", 6, "--seed", 1, "--size", "64x96", "--defect-rate", 0.5)
+    assert (done.code, done.out.splitlines()[0]) == (0, "parts: 6 images, 3 of them good")
+    settings = readers.detect(tmp_path / "parts")
+    assert settings.kind == "masks"
+    found = readers.read(Data(root=tmp_path / "parts", reader=settings)).samples
+    known = readers.read(Data.model_validate({"root": tmp_path / "parts", "reader": {"kind": "index"}})).samples
+    assert [(s.path, s.labels, s.mask) for s in known] == [(s.path, s.labels, s.mask) for s in found]
+    for sample in known:
+        assert sample.good == (not sample.boxes) == (sample.mask is None)
+        mask = cv2.imread(str(tmp_path / "parts" / sample.mask), cv2.IMREAD_UNCHANGED) if sample.mask else None
+        for box in sample.boxes:
+            assert mask[int(box.y1) : int(box.y2), int(box.x1) : int(box.x2)].any()
+            assert box.x2 <= 96
+            assert box.y2 <= 64
+
+
+def test_synth_is_the_same_for_the_same_seed(data, tmp_path):
+    for folder in ("a", "b"):
+        assert data("synth", folder, "--count", 2, "--size", "64x64").code == 0
+    a, b = ((tmp_path / folder / "images").rglob("*.png") for folder in ("a", "b"))
+    assert [path.read_bytes() for path in sorted(a)] == [path.read_bytes() for path in sorted(b)]
+
+
+def test_synth_writes_over_nothing(data, steel):
+    done = data("synth", steel, "--count", 1)
+    assert done.code == 2
+    assert "expected a new or empty folder" in done.err
+
+
+@pytest.mark.parametrize("size", ["64", "64*64", "x", "-1x64"])
+def test_synth_refuses_another_form_of_size(data, size):
+    with pytest.raises(SystemExit) as caught:
+        data("synth", "parts", f"--size={size}")
+    assert caught.value.code == 2
+
+
+def test_synth_keeps_what_it_is_told_in_the_truth(data, tmp_path):
+    data("synth", "parts", "--count", 2, "--size", "64x64", "--defect-rate", 1)
+    rows = [json.loads(line) for line in (tmp_path / "parts" / "truth.jsonl").read_text(encoding="utf-8").splitlines()]
+    index = Index.load(tmp_path / "parts" / "index.jsonl")
+    assert {sample.path: float(sample.attributes["severity"]) for sample in index.samples} == {
+        row["path"]: row["severity"] for row in rows
+    }

@@ -1,0 +1,122 @@
+"""COCO annotations."""
+
+import json
+import logging
+
+import pytest
+
+from sightline.dataset import readers
+from sightline.errors import DataError
+
+CATEGORIES = [{"id": 1, "name": "dent", "supercategory": "none"}, {"id": 2, "name": "ok"}]
+
+
+@pytest.fixture
+def annotate(tmp_path, picture):
+    """Writes annotations over two images of 40x30, a.png and b.png."""
+
+    def write(*annotations, file="annotations.json", folder="images", **changes):
+        images = [{"id": n, "file_name": name, "width": 40, "height": 30} for n, name in enumerate(("a.png", "b.png"))]
+        for image in images:
+            picture(tmp_path / folder / image["file_name"])
+        content = {"images": images, "annotations": annotations, "categories": CATEGORIES, **changes}
+        (tmp_path / file).parent.mkdir(exist_ok=True)
+        (tmp_path / file).write_text(json.dumps(content), encoding="utf-8-sig")
+
+    return write
+
+
+def test_boxes_and_outlines_are_corners_in_pixels(annotate, read):
+    square = [1, 2, 5, 2, 5, 8, 1, 8]
+    annotate(
+        {"image_id": 0, "category_id": 1, "bbox": [10, 5, 20.5, 7]},
+        {"image_id": 0, "category_id": 1, "bbox": [], "segmentation": [square]},
+    )
+    first, second = read("coco").samples
+    corners = [(box.x1, box.y1, box.x2, box.y2, box.label) for box in first.boxes]
+    assert corners == [(10, 5, 30.5, 12, "dent"), (1, 2, 5, 8, "dent")]
+    assert first.polygons[0].points == ((1, 2), (5, 2), (5, 8), (1, 8))
+    assert (second.labels, second.boxes) == ((), ())
+
+
+def test_a_crowd_labels_its_image_and_a_run_length_mask_keeps_its_box(annotate, read, caplog):
+    mask = {"counts": "abc", "size": [30, 40]}
+    annotate(
+        {"image_id": 0, "category_id": 1, "bbox": [1, 1, 2, 2], "segmentation": mask, "iscrowd": 1},
+        {"image_id": 1, "category_id": 1, "bbox": [1, 1, 2, 2], "segmentation": mask, "iscrowd": 0},
+    )
+    with caplog.at_level(logging.WARNING):
+        first, second = read("coco").samples
+    assert (first.labels, first.boxes) == (("dent",), ())
+    assert (second.labels, len(second.boxes), second.polygons) == (("dent",), 1, ())
+    assert "2 run-length masks not read" in caplog.text
+
+
+def test_a_good_category_marks_nothing(annotate, read):
+    annotate({"image_id": 0, "category_id": 2, "bbox": [1, 1, 2, 2]})
+    assert [(sample.labels, sample.boxes) for sample in read("coco").samples] == [((), ()), ((), ())]
+
+
+@pytest.mark.parametrize(
+    ("annotation", "expected"),
+    [
+        ({"image_id": 9, "category_id": 1}, r"annotations\[1\]: no image has the id 9"),
+        ({"image_id": 0, "category_id": 1, "bbox": [1, 2, 3]}, r"annotations\[1\]\.bbox"),
+        ({"image_id": 0, "category_id": 1, "bbox": [1, 2, "x", 3]}, r"annotations\[1\]\.bbox"),
+        ({"image_id": 0, "category_id": 1, "bbox": [1, 2, 0, 3]}, r"annotations\[1\]: expected a box with an area"),
+        ({"image_id": 0, "category_id": 1, "bbox": [50, 2, 9, 3]}, r"annotations\[1\]: .* inside the image of 40x30"),
+        ({"image_id": 0, "category_id": 1, "segmentation": [[1, 2, 3, 4]]}, r"annotations\[1\]: expected an outline"),
+        ({"category_id": 1}, r"annotations\[1\]\.image_id: Field required"),
+    ],
+)
+def test_a_damaged_annotation_is_named(annotate, read, annotation, expected):
+    annotate({"image_id": 0, "category_id": 1, "bbox": [1, 1, 2, 2]}, annotation)
+    with pytest.raises(DataError, match=expected):
+        read("coco")
+
+
+def test_broken_json_names_its_line(annotate, read, tmp_path):
+    annotate()
+    (tmp_path / "annotations.json").write_text('{"images": [],\n"annotations": [}', encoding="utf-8")
+    with pytest.raises(DataError, match=r"annotations\.json: Invalid JSON: .* line 2"):
+        read("coco")
+
+
+def test_two_images_with_one_id_are_refused(annotate, read):
+    annotate(images=[{"id": 1, "file_name": "a.png"}, {"id": 1, "file_name": "b.png"}])
+    with pytest.raises(DataError, match="two images have the same id"):
+        read("coco")
+
+
+def test_a_file_name_cannot_leave_the_folder(annotate, read):
+    annotate(images=[{"id": 1, "file_name": "../../a.png"}])
+    with pytest.raises(DataError, match=r"images\[0\]: expected a path inside"):
+        read("coco")
+
+
+def test_a_missing_folder_lists_those_that_are_there(annotate, read):
+    annotate(folder="pictures")
+    with pytest.raises(DataError, match=r"expected a folder images in .*, found pictures"):
+        read("coco")
+
+
+@pytest.mark.parametrize(
+    ("file", "folder", "images"),
+    [
+        ("annotations.json", "images", "images"),
+        ("annotations/instances_train.json", "train2017", "train2017"),
+        ("train/_annotations.coco.json", "train", "train"),
+        ("annotations.json", ".", "."),
+    ],
+)
+def test_the_folder_of_the_images_is_found(annotate, tmp_path, file, folder, images):
+    annotate({"image_id": 0, "category_id": 1, "bbox": [1, 1, 2, 2]}, file=file, folder=folder)
+    settings = readers.detect(tmp_path)
+    assert (settings.kind, settings.file, settings.images) == ("coco", file, images)
+
+
+def test_several_files_are_for_the_user_to_choose_from(annotate, tmp_path):
+    annotate(file="annotations/train.json")
+    annotate(file="annotations/val.json")
+    with pytest.raises(DataError, match=r"several COCO files: annotations/train.json, annotations/val.json"):
+        readers.detect(tmp_path)

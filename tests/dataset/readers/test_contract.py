@@ -1,0 +1,318 @@
+"""What every reader promises, on a miniature of its layout.
+
+Each miniature holds the same four images: two with a scratch, one with a dent and a good one, under names with blanks,
+letters beyond ASCII and, where the layout allows it, a suffix in capitals.
+"""
+
+import json
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from sightline.config.recipe import Data
+from sightline.dataset import readers
+from sightline.errors import DataError
+from sightline.index import Index, Sample
+
+SCRATCH_1, SCRATCH_2, DENT, GOOD = "Prüfling 1", "部品 2", "dent é", "good one"
+WIDTH, HEIGHT = 40, 30
+
+
+@dataclass(frozen=True)
+class Mini:
+    """A layout in miniature.
+
+    Attributes:
+        settings: The reader's settings, as in a recipe.
+        make: Writes the folder.
+        damage: Spoils one annotation and returns what the error must say; None where labels are folders' names.
+        names_images: Whether images are named in a file, so that one can be missing; else they are found by looking.
+        marks: Boxes that the miniature holds, by label.
+        masks: How many images have a mask.
+    """
+
+    settings: dict
+    make: callable
+    damage: callable = None
+    names_images: bool = True
+    marks: dict = None
+    masks: int = 0
+
+
+def folders(root, picture):
+    picture(root / "scratch" / f"{SCRATCH_1}.PNG")
+    picture(root / "scratch" / "deeper" / f"{SCRATCH_2}.jpg")
+    picture(root / "dent" / f"{DENT}.png")
+    picture(root / "Good" / f"{GOOD}.bmp")
+
+
+CSV_ROWS = (
+    ("path", "label", "part", "split", "mask"),
+    (f"in/{SCRATCH_1}.PNG", "scratch", "7", "train", f"masks/{SCRATCH_1}.png"),
+    (f"in\\{SCRATCH_2}.jpg", "scratch", "7", "", ""),
+    (f"./in/{DENT}.png", " dent", "8", "test", ""),
+    (f"in/{GOOD}.png", "OK", "9", "validate", ""),
+)
+
+
+def table(root, picture):
+    for name in (f"{SCRATCH_1}.PNG", f"{SCRATCH_2}.jpg", f"{DENT}.png", f"{GOOD}.png"):
+        picture(root / "in" / name)
+    picture(root / "masks" / f"{SCRATCH_1}.png")
+    (root / "labels.csv").write_text("\n".join(",".join(row) for row in CSV_ROWS), encoding="utf-8")
+
+
+def damage_table(root):
+    with (root / "labels.csv").open("a", encoding="utf-8") as file:
+        file.write("\nin/x.png,scratch")
+    return r"labels\.csv, line 6: expected 5 fields, got 2"
+
+
+def mvtec(root, picture):
+    picture(root / "train" / "good" / f"{GOOD}.png")
+    for label, name in (("scratch", SCRATCH_1), ("scratch", SCRATCH_2), ("dent", DENT)):
+        picture(root / "test" / label / f"{name}.png")
+        picture(root / "ground_truth" / label / f"{name}_mask.png")
+
+
+def masks(root, picture):
+    for label, name in (("scratch", SCRATCH_1), ("scratch", SCRATCH_2), ("dent", DENT), ("good", GOOD)):
+        picture(root / label / "Imgs" / f"{name}.JPG")
+        picture(root / label / "Imgs" / f"{name}.png")
+
+
+def elpv(root, picture):
+    rows = ((SCRATCH_1, "1.0", "mono"), (SCRATCH_2, "0.66", "poly"), (DENT, "0.5", "poly"), (GOOD, "0.0", "mono"))
+    for name, *_ in rows:
+        picture(root / "images" / f"{name}.png")
+    lines = [f"images/{name}.png  {chance}   {cell}" for name, chance, cell in rows]
+    (root / "labels.csv").write_text("\n".join(lines), encoding="utf-8")
+
+
+def damage_elpv(root):
+    with (root / "labels.csv").open("a", encoding="utf-8") as file:
+        file.write("\nimages/x.png  1.2  mono")
+    return r"labels\.csv, line 5: expected a path, a probability in 0\.\.1"
+
+
+def coco(root, picture):
+    names = (f"{SCRATCH_1}.PNG", f"deeper/{SCRATCH_2}.jpg", f"{DENT}.png", f"{GOOD}.png")
+    for name in names:
+        picture(root / "images" / name)
+    outline = [30, 20, 50, 20, 50, 29]  # reaches over the right edge
+    content = {
+        "images": [{"id": i, "file_name": n, "width": WIDTH, "height": HEIGHT} for i, n in enumerate(names)],
+        "categories": [{"id": 5, "name": "scratch"}, {"id": 7, "name": "dent"}],
+        "annotations": [
+            {"id": 1, "image_id": 0, "category_id": 5, "bbox": [-1, 2, 11, 4], "segmentation": [], "area": 44},
+            {"id": 2, "image_id": 1, "category_id": 5, "bbox": [1, 2, 3, 4]},
+            {"id": 3, "image_id": 2, "category_id": 7, "segmentation": [outline]},
+        ],
+    }
+    (root / "annotations.json").write_text(json.dumps(content), encoding="utf-8")
+
+
+def damage_coco(root):
+    file = root / "annotations.json"
+    content = json.loads(file.read_text(encoding="utf-8"))
+    content["annotations"][2]["category_id"] = 99
+    file.write_text(json.dumps(content), encoding="utf-8")
+    return r"annotations\.json, annotations\[2\]: no category has the id 99"
+
+
+def yolo(root, picture):
+    lines = {SCRATCH_1: "0 0.1 0.5 0.2 0.2\n", SCRATCH_2: "0 0.5 0.5 0.1 0.1\n", DENT: "1 0.5 0.5 1.004 0.5 0.9 0.9\n"}
+    for part, name in (("train", SCRATCH_1), ("train", SCRATCH_2), ("val", DENT), ("val", GOOD)):
+        picture(root / "images" / part / f"{name}.JPG")
+        if name in lines:
+            (root / "labels" / part).mkdir(parents=True, exist_ok=True)
+            (root / "labels" / part / f"{name}.txt").write_text(lines[name], encoding="utf-8")
+    (root / "data.yaml").write_text("train: images/train\nnc: 2\nnames: [scratch, dent]\n", encoding="utf-8")
+
+
+def damage_yolo(root):
+    with (root / "labels" / "train" / f"{SCRATCH_1}.txt").open("a", encoding="utf-8") as file:
+        file.write("\n0 120 0.5 0.2 0.2\n")
+    return rf"{SCRATCH_1}\.txt, line 3: expected shares of the image"
+
+
+def xml(*objects):
+    """An annotation; objects are a label with xmin, ymin, xmax, ymax, counted from 1."""
+    corners = ("xmin", "ymin", "xmax", "ymax")
+    marked = "".join(
+        f"<object><name>{label}</name><bndbox>"
+        + "".join(f"<{name}>{value}</{name}>" for name, value in zip(corners, box, strict=True))
+        + "</bndbox></object>"
+        for label, *box in objects
+    )
+    return f"<annotation>\n<size><width>{WIDTH}</width><height>{HEIGHT}</height></size>\n{marked}</annotation>"
+
+
+def voc(root, picture):
+    objects = {
+        SCRATCH_1: (("scratch", 1, 1, 10, 10), ("scratch", 5, 5, 44, 12)),
+        SCRATCH_2: (("scratch", 2, 3, 2, 3),),
+        DENT: (("dent", 2, 3, 8, 9),),
+        GOOD: (),
+    }
+    (root / "Annotations").mkdir()
+    for name, marks in objects.items():
+        picture(root / "JPEGImages" / f"{name}.JPG")
+        (root / "Annotations" / f"{name}.xml").write_text(xml(*marks), encoding="utf-8")
+
+
+def damage_voc(root):
+    (root / "Annotations" / f"{DENT}.xml").write_text("<annotation>\n<object>\n</annotation>", encoding="utf-8")
+    return rf"{DENT}\.xml, line 3: mismatched tag"
+
+
+def saved(root, picture):
+    folders(root, picture)
+    rows = [
+        Sample(path=f"scratch/{SCRATCH_1}.PNG", labels=("scratch",), split="train", digest="ab", width=WIDTH),
+        Sample(path=f"scratch/deeper/{SCRATCH_2}.jpg", labels=("scratch",), split="test"),
+        Sample(path=f"dent/{DENT}.png", labels=("dent",), group="7"),
+        Sample(path=f"Good/{GOOD}.bmp"),
+    ]
+    Index.build(Path(), rows).save(root / "index.jsonl")
+
+
+def damage_saved(root):
+    with (root / "index.jsonl").open("a", encoding="utf-8") as file:
+        file.write('{"path": 3}\n')
+    return r"index\.jsonl, line 6: path:"
+
+
+MINIS = {
+    "folders": Mini({}, folders, names_images=False),
+    "csv": Mini({"split_column": "split", "group_column": "part", "mask_column": "mask"}, table, damage_table, masks=1),
+    "mvtec": Mini({}, mvtec, names_images=False, masks=3),
+    "masks": Mini({}, masks, names_images=False, masks=4),
+    "elpv": Mini({}, elpv, damage_elpv),
+    "coco": Mini({}, coco, damage_coco, marks={"scratch": 2, "dent": 1}),
+    "yolo": Mini({}, yolo, damage_yolo, names_images=False, marks={"scratch": 2, "dent": 1}),
+    "voc": Mini({}, voc, damage_voc, marks={"scratch": 3, "dent": 1}),
+    "index": Mini({}, saved, damage_saved),
+}
+
+
+def test_every_reader_is_under_contract():
+    assert MINIS.keys() == readers.LAYOUTS.keys()
+
+
+@pytest.fixture(params=MINIS)
+def kind(request):
+    return request.param
+
+
+@pytest.fixture
+def mini(kind):
+    return MINIS[kind]
+
+
+@pytest.fixture
+def data(kind, mini, tmp_path, picture):
+    """A recipe's data section over the miniature, whose root has a blank and an umlaut too."""
+    root = tmp_path / "Werk 1 äöü"
+    root.mkdir()
+    mini.make(root, picture)
+    return Data.model_validate({"root": root, "reader": {"kind": kind, **mini.settings}})
+
+
+def test_finds_every_image_with_its_label(data, kind):
+    index = readers.read(data)
+    named = {Path(sample.path).stem: sample.labels for sample in index.samples}
+    scratch, dent = (("defective",), ()) if kind == "elpv" else (("scratch",), ("dent",))
+    assert named == {SCRATCH_1: scratch, SCRATCH_2: scratch, DENT: dent, GOOD: ()}
+    assert index.classes == tuple(sorted({*scratch, *dent}))
+
+
+def test_paths_are_relative_with_forward_slashes_and_lead_to_files(data, mini):
+    index = readers.read(data)
+    for sample in index.samples:
+        for name in filter(None, (sample.path, sample.mask)):
+            assert not Path(name).is_absolute()
+            assert "\\" not in name
+            assert not name.startswith("./")
+            assert (index.root / name).is_file()
+    assert sum(sample.mask is not None for sample in index.samples) == mini.masks
+
+
+def test_order_is_by_path_and_the_same_each_time(data):
+    first, second = readers.read(data), readers.read(data)
+    assert first == second
+    assert [sample.path for sample in first.samples] == sorted(sample.path for sample in first.samples)
+
+
+def test_boxes_are_pixels_inside_the_image_and_carry_labels_of_it(data, mini):
+    samples = readers.read(data).samples
+    assert Counter(box.label for sample in samples for box in sample.boxes) == (mini.marks or {})
+    for sample in samples:
+        assert {mark.label for mark in (*sample.boxes, *sample.polygons)} <= set(sample.labels)
+        for box in sample.boxes:
+            assert 0 <= box.x1 < box.x2 <= WIDTH
+            assert 0 <= box.y1 < box.y2 <= HEIGHT
+        for x, y in (point for polygon in sample.polygons for point in polygon.points):
+            assert 0 <= x <= WIDTH
+            assert 0 <= y <= HEIGHT
+
+
+def test_survives_saving(data, tmp_path):
+    index = readers.read(data)
+    index.save(tmp_path / "saved" / "index.jsonl")
+    assert Index.load(tmp_path / "saved" / "index.jsonl", root=index.root) == index
+
+
+def test_litter_is_no_image(data, picture):
+    before = readers.read(data)
+    for folder in [data.root, *(path for path in data.root.rglob("*") if path.is_dir())]:
+        picture(folder / "._hidden.png")
+        picture(folder / "__MACOSX" / "x.png")
+        (folder / "Thumbs.db").write_bytes(b"x")
+        (folder / "notes.md").write_text("x")
+    assert readers.read(data) == before
+
+
+def test_labels_are_mapped(data, kind):
+    found = "defective" if kind == "elpv" else "scratch"
+    index = readers.read(data.model_copy(update={"rename": {found: "Kratzer"}}))
+    assert index.counts()["Kratzer"] == 2
+    assert {box.label for sample in index.samples for box in sample.boxes} <= {"Kratzer", "dent"}
+
+
+def test_the_layout_is_told_by_looking(data, kind, mini):
+    if kind == "index":  # its images could have been read from the folders too
+        assert readers.detect(data.root).kind == "folders"
+        return
+    detected = readers.detect(data.root)
+    assert detected.kind == kind
+    assert readers.read(Data(root=data.root, reader=detected)).counts() == readers.read(data).counts()
+
+
+def test_an_empty_root_is_refused(kind, mini, tmp_path):
+    data = Data.model_validate({"root": tmp_path, "reader": {"kind": kind, **mini.settings}})
+    with pytest.raises(DataError) as caught:
+        readers.read(data)
+    assert str(tmp_path) in caught.value.message
+
+
+def test_a_missing_root_is_refused(kind, mini, tmp_path):
+    data = Data.model_validate({"root": tmp_path / "nowhere", "reader": {"kind": kind, **mini.settings}})
+    with pytest.raises(DataError, match=r"expected a folder of images at .*nowhere, found nothing"):
+        readers.read(data)
+
+
+@pytest.mark.parametrize("kind", [kind for kind, mini in MINIS.items() if mini.damage])
+def test_a_damaged_annotation_is_named(data, mini):
+    expected = mini.damage(data.root)
+    with pytest.raises(DataError, match=expected):
+        readers.read(data)
+
+
+@pytest.mark.parametrize("kind", [kind for kind, mini in MINIS.items() if mini.names_images])
+def test_an_image_that_is_named_and_missing_is_refused(data, mini):
+    next(path for path in data.root.rglob("*") if path.stem == DENT and path.suffix != ".xml").unlink()
+    with pytest.raises(DataError, match=DENT):
+        readers.read(data)

@@ -1,0 +1,54 @@
+"""Class folders with masks, found by patterns."""
+
+import pytest
+from pydantic import ValidationError
+
+from sightline.config.recipe import MasksReader
+from sightline.errors import DataError
+
+
+def test_the_class_may_be_a_part_of_a_folders_name(tmp_path, picture, read):
+    for name in ("MT_Crack/Imgs/1.jpg", "MT_Crack/Imgs/1.png", "MT_Free/Imgs/2.jpg", "other/Imgs/3.jpg"):
+        picture(tmp_path / name)
+    index = read("masks", images="MT_{class}/Imgs", masks="MT_{class}/Imgs", good=["Free"])
+    assert {sample.path: (sample.labels, sample.mask) for sample in index.samples} == {
+        "MT_Crack/Imgs/1.jpg": (("Crack",), "MT_Crack/Imgs/1.png"),
+        "MT_Free/Imgs/2.jpg": ((), None),
+    }
+
+
+def test_masks_may_lie_in_a_folder_of_their_own(tmp_path, picture, read):
+    for name in ("images/dent/1.png", "images/good/1.png", "masks/dent/1_mask.png"):
+        picture(tmp_path / name)
+    index = read("masks", images="images/{class}", masks="masks/{class}", image_suffix=".png", mask_suffix="_mask.png")
+    assert [sample.mask for sample in index.samples] == ["masks/dent/1_mask.png", None]
+
+
+def test_a_mask_beside_its_image_is_no_image(tmp_path, picture, read):
+    for name in ("dent/1.png", "dent/1_mask.png", "dent/2.png"):
+        picture(tmp_path / name)
+    index = read("masks", images="{class}", masks="{class}", image_suffix=".png", mask_suffix="_mask.png")
+    assert [sample.path for sample in index.samples] == ["dent/1.png", "dent/2.png"]
+
+
+def test_missing_masks_and_other_endings_are_reported(tmp_path, picture, read, caplog):
+    for name in ("dent/Imgs/1.jpg", "dent/Imgs/1.png", "dent/Imgs/2.jpg", "scratch/Imgs/3.bmp"):
+        picture(tmp_path / name)
+    assert len(read("masks").samples) == 2
+    assert "1 of 2 images without a mask" in caplog.text
+    assert "holds no image that ends in .jpg" in caplog.text
+
+
+def test_a_pattern_without_a_match_says_what_is_there(tmp_path, picture, read):
+    picture(tmp_path / "dent" / "1.png")
+    with pytest.raises(DataError, match=r"expected folders like \{class\}/Imgs in .*, found dent"):
+        read("masks")
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [{"images": "Imgs"}, {"images": "{class}/{class}"}, {"masks": "{class}/{class}"}, {"mask_suffix": ".JPG"}],
+)
+def test_a_pattern_that_cannot_work_is_refused(settings):
+    with pytest.raises(ValidationError):
+        MasksReader.model_validate({"kind": "masks", **settings})
