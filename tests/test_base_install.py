@@ -112,4 +112,4 @@ def test_scores_an_image(edge_python, tmp_path):
     result = _run(edge_python, "-m", "sightline.cli", "score", bundles[0], image, cwd=tmp_path)
     assert result.returncode == 0, result.stderr
     (line,) = result.stdout.splitlines()
-    assert json.loads(line)["status"] in {"OK", "NG", "REVIEW"}
+    assert json.loads(line)["outcome"] in {"OK", "NG", "REVIEW"}

@@ -4,9 +4,13 @@ import json
 import os
 import subprocess
 import sys
+import tomllib
+from itertools import chain
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 import _environment
 
@@ -136,3 +140,19 @@ def test_says_why_pip_failed(pip_errors, reason):
 def test_stamp_says_what_is_installed(environment):
     _environment.prepare("train", "dev")
     assert json.loads(_environment.STAMP.read_text())["extras"] == ["dev", "train"]
+
+
+def test_every_dependency_is_pinned_and_allowed():
+    """A dependency without a pin would be installed in a version that no test has run with."""
+    lines = (SCRIPTS.parent / "constraints.txt").read_text(encoding="utf-8").splitlines()
+    pins = [Requirement(line) for line in lines if line and not line.startswith("#")]
+    versions = {canonicalize_name(pin.name): str(pin.specifier).removeprefix("==") for pin in pins}
+    project = tomllib.loads((SCRIPTS.parent / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    asked = list(chain(project["dependencies"], *project["optional-dependencies"].values()))
+    wrong = [
+        line
+        for line in asked
+        if (name := canonicalize_name(Requirement(line).name)) not in versions
+        or versions[name] not in Requirement(line).specifier
+    ]
+    assert wrong == []

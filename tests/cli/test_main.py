@@ -51,9 +51,9 @@ def test_help_names_every_command(capsys):
     assert all(f"\n    {name} " in said for name in cli.COMMANDS)
 
 
-def test_every_module_beside_main_is_a_command():
-    modules = {path.stem for path in Path(cli.__file__).parent.glob("*.py")} - {"__init__", "__main__"}
-    assert set(cli.COMMANDS) == modules
+def test_every_module_that_adds_a_command_is_registered():
+    modules = Path(cli.__file__).parent.glob("*.py")
+    assert set(cli.COMMANDS) == {path.stem for path in modules if "\ndef add(" in path.read_text(encoding="utf-8")}
 
 
 @pytest.mark.parametrize(

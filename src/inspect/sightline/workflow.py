@@ -1,17 +1,23 @@
-"""The whole chain in one call: images -> check -> split -> train -> export -> bundle, recorded as it goes."""
+"""The whole chain: images -> check -> split -> train -> export -> bundle, recorded as it goes."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import subprocess
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
+import sightline
+from sightline.bundle import Bundle
 from sightline.config import Recipe
 from sightline.dataset import preview
 from sightline.dataset.prepare import Prepared, prepare
 from sightline.errors import DataError
 from sightline.export import export
+from sightline.export.card import headline
+from sightline.index import Index, Split
 from sightline.tracking import Tracker
 from sightline.train import RunFolder, fit
+from sightline.train.record import DatasetPart
 
 Progress = Callable[[str, int, int], None]
 """Told the stage, steps done and steps in all."""
@@ -26,20 +32,26 @@ def start(recipe: Recipe, runs: Path, *, progress: Progress, say: Say) -> RunFol
     Raises:
         DataError: The images cannot be trained on; every reason is said at once.
     """
-    prepared = prepare(recipe.data, preprocess=recipe.input, progress=lambda done, total: progress("read images", done, total))
+    prepared = prepare(recipe.data, progress=lambda done, total: progress("read images", done, total))
     say(prepared.report.text())
     refuse_errors(prepared)
     run = RunFolder.create(runs, recipe, prepared.index)
+    run.params(_flat(recipe.model_dump(mode="json", by_alias=True)))
+    run.tags(_tags(recipe, prepared.index))
+    for split in Split:
+        run.dataset(_part(recipe, prepared.index, split))
     prepared.report.save(run.artifacts / "data")
     preview.contact_sheet(prepared.index, recipe, run.artifacts / "data" / "augmentation.png")
+    (run.artifacts / "recipe.yaml").write_bytes((run.path / "recipe.yaml").read_bytes())
     run.artifact("data")
+    run.artifact("recipe.yaml")
     return run
 
 
-def finish(run: RunFolder, *, resume: bool, progress: Progress, say: Say) -> Path:
-    """Trains (or goes on training) a run, exports it, and uploads what was recorded.
+def finish(run: RunFolder, *, progress: Progress, say: Say) -> Path:
+    """Trains a run, or goes on where it was killed, exports it, and uploads what was recorded.
 
-    A tracking server that cannot be reached costs nothing but the upload: the run folder holds all, and
+    A tracking server that cannot be reached costs nothing but the upload: the run folder holds all of it, and
     ``sightline track`` sends it later.
 
     Returns:
@@ -47,15 +59,75 @@ def finish(run: RunFolder, *, resume: bool, progress: Progress, say: Say) -> Pat
     """
     tracker = Tracker(run, say=say)
     tracker.drain()
-    fit(run, resume=resume, after_epoch=tracker.drain)
-    bundle = export(run, progress=progress)
-    tracker.drain()
-    tracker.publish(bundle)
+    try:
+        fit(run, after_epoch=tracker.drain)
+        bundle = export(run, progress=progress, mlflow_run=tracker.run_id)
+    except KeyboardInterrupt:
+        tracker.finish(None, status="KILLED")
+        raise
+    except BaseException:
+        tracker.finish(None, status="FAILED")
+        raise
+    tracker.finish(bundle)
     return bundle
+
+
+def summary(run: RunFolder, bundle: Path) -> str:
+    """What was made and how good it is, in a few lines."""
+    manifest = Bundle.open(bundle).manifest
+    figures = headline(manifest.metrics)
+    lines = [f"{m.name:20} {m.value:7.4f}   95 %: {m.low:.4f} to {m.high:.4f}   ({m.count} groups)" for m in figures]
+    return "\n".join(["", "measured on the test part:", *lines, "", f"run     {run.path}", f"bundle  {bundle}"])
 
 
 def refuse_errors(prepared: Prepared) -> None:
     """Raises a `DataError` that lists every error of the check, if there is one."""
     if prepared.report.errors:
         listed = "\n".join(f"  {error}" for error in prepared.report.errors)
-        raise DataError(f"the images cannot be trained on:\n{listed}", hint="`sightline data check` shows the whole picture.")
+        raise DataError(f"the images cannot be trained on:\n{listed}", hint="`sightline data check` shows the whole.")
+
+
+def _part(recipe: Recipe, index: Index, split: Split) -> DatasetPart:
+    part = index.with_samples(index.part(split))
+    return DatasetPart(
+        name=recipe.name,
+        digest=part.digest,
+        context=split.value,
+        source=str(index.root),
+        counts=dict(sorted(part.counts().items())),
+    )
+
+
+def _tags(recipe: Recipe, index: Index) -> dict[str, str]:
+    tags = {
+        "sector": recipe.sector,
+        "product": recipe.product,
+        "task": recipe.task,
+        "backbone": recipe.model.backbone,
+        "data_digest": index.digest,
+        "code_version": sightline.__version__,
+        "code_commit": _commit(),
+    }
+    return {key: value for key, value in tags.items() if value}
+
+
+def _commit() -> str:
+    """Commit of the source tree that this package runs from, or nothing if it is installed from a wheel."""
+    where = Path(__file__).parent
+    try:
+        found = subprocess.run(
+            ["git", "-C", str(where), "rev-parse", "HEAD"], capture_output=True, text=True, timeout=5, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return found.stdout.strip() if found.returncode == 0 else ""
+
+
+def _flat(values: Mapping[str, object], prefix: str = "") -> dict[str, object]:
+    flat: dict[str, object] = {}
+    for key, value in values.items():
+        if isinstance(value, Mapping):
+            flat |= _flat(value, f"{prefix}{key}.")
+        else:
+            flat[f"{prefix}{key}"] = value
+    return flat

@@ -8,7 +8,7 @@ Example:
         print(dump(recipe))  # with every default written out
 """
 
-from sightline.config.load import digest, dump, load, load_as, schema
+from sightline.config.loader import digest, dump, load, load_as, schema
 from sightline.config.preprocess import Preprocess
 from sightline.config.recipe import Augmentation, Recipe
 

@@ -5,6 +5,6 @@ in a process of its own, when :func:`examine` is asked to look deep.
 """
 
 from sightline.doctor.check import Check
-from sightline.doctor.examine import examine
+from sightline.doctor.examination import examine
 
 __all__ = ["Check", "examine"]

@@ -35,7 +35,9 @@ _GOLDEN_FRAMES = 8
 _GOLDEN_BYTES = 4_000_000
 
 
-def export(run: RunFolder, *, progress: Progress = lambda stage, done, total: None) -> Path:
+def export(
+    run: RunFolder, *, progress: Progress = lambda stage, done, total: None, mlflow_run: str | None = None
+) -> Path:
     """Makes the bundle of a trained run, in its ``bundle`` folder, and records figures and pictures in the run.
 
     Calibration and thresholds come from the calibrate part; the test part only measures.
@@ -43,6 +45,7 @@ def export(run: RunFolder, *, progress: Progress = lambda stage, done, total: No
     Args:
         run: A run that `sightline.train.fit` has finished.
         progress: Told the stage, images done and images in all.
+        mlflow_run: MLflow's id of the run, for the manifest.
 
     Raises:
         ExportError: A gate refused: the exported model differs from the trained one, or there is nothing to check it on.
@@ -83,7 +86,7 @@ def export(run: RunFolder, *, progress: Progress = lambda stage, done, total: No
         parity=_compare(model, checked, index, recipe, policy, progress),
         golden=golden,
         tolerance=GOLDEN_TOLERANCE,
-        provenance=_provenance(run),
+        provenance=_provenance(run, mlflow_run),
         runtime_needed=sightline.__version__,
         files={},
     )
@@ -165,12 +168,12 @@ def _data(index: Index, recipe: Recipe) -> Data:
     return Data(source=recipe.card.data or recipe.name, licence=recipe.card.licence, digest=index.digest, counts=counts)
 
 
-def _provenance(run: RunFolder) -> Provenance:
+def _provenance(run: RunFolder, mlflow_run: str | None) -> Provenance:
     return Provenance(
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         code_version=sightline.__version__,
         recipe_digest=config.digest(run.recipe),
         run=run.path.name,
-        mlflow_run=run.mlflow_run,
+        mlflow_run=mlflow_run,
         seed=run.recipe.seed,
     )

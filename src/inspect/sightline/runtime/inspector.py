@@ -81,7 +81,7 @@ class Inspector:
         bundle = Bundle.open(path)
         inspector = cls(bundle, threads=threads)
         if self_test:
-            golden.check(bundle, inspector.read)
+            golden.check(bundle, inspector.read_batch)
         return inspector
 
     def inspect(self, source: Source) -> Verdict:

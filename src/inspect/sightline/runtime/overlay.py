@@ -1,7 +1,7 @@
 """Draws where the model saw the defect: the map of the named type over the frame, and a caption.
 
-The colours say where, not how sure: each map is scaled by itself, from its median (which stays clear, for most of a part
-is sound) to its 99th percentile, so that a single extreme pixel does not hide the rest. How sure is in the caption.
+The colours say where, not how sure: each map is scaled by itself, from its median (which stays clear, for most of a
+part is sound) to its 99th percentile, so that one extreme pixel does not hide the rest. How sure is in the caption.
 """
 
 from __future__ import annotations

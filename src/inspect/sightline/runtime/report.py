@@ -41,6 +41,21 @@ class Row:
     picture: str = ""
     heat: str = ""
 
+    @property
+    def rank(self) -> int:
+        """Place of the outcome in the report: what needs a look comes first."""
+        return _ORDER.index(self.verdict.outcome)
+
+    @property
+    def name(self) -> str:
+        """The frame's name without its folder."""
+        return Path(self.verdict.frame).name
+
+    @property
+    def folder(self) -> str:
+        """The frame's folder; empty if it has none."""
+        return self.verdict.frame.removesuffix(self.name)
+
 
 @dataclass
 class Report:
@@ -77,7 +92,7 @@ class Report:
         return environment.from_string(text).render(
             manifest=self.manifest,
             bundle=self.bundle,
-            rows=self.rows,
+            rows=sorted(self.rows, key=lambda row: row.rank),
             counts=[(outcome, self.counts[outcome]) for outcome in _ORDER],
             total=len(self.rows),
             without_pictures=without,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from queue import SimpleQueue
@@ -18,7 +18,9 @@ _In = TypeVar("_In")
 _Out = TypeVar("_Out")
 
 
-def score_images(inspector: Inspector, paths: Iterable[Path | str], *, at_once: int = 2) -> Iterator[Inspection]:
+def score_images(
+    inspector: Inspector, paths: Iterable[Path | str], *, at_once: int = 2
+) -> Generator[Inspection, None, None]:
     """Inspects image files; a bad one gives a NOT_INSPECTED, and the rest goes on.
 
     Decoding, preprocessing and the model all run outside Python's lock, so threads keep the processors busy. An answer
@@ -49,7 +51,9 @@ def find_images(folder: Path) -> list[Path]:
     return sorted(path for path in found if path.suffix.lower() in SUFFIXES)
 
 
-def map_ahead(function: Callable[[_In], _Out], items: Iterable[_In], *, threads: int, ahead: int) -> Iterator[_Out]:
+def map_ahead(
+    function: Callable[[_In], _Out], items: Iterable[_In], *, threads: int, ahead: int
+) -> Generator[_Out, None, None]:
     """Applies a function in threads, ahead of who takes the results, in order.
 
     Args:

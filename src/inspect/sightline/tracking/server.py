@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from collections.abc import Iterator
 from pathlib import Path
+from typing import TypeVar
 
 # Read by mlflow when it calls a server: one that is down must cost seconds, not the minutes of mlflow's own patience.
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
@@ -20,6 +20,8 @@ from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunT
 from mlflow.exceptions import MlflowException
 
 from sightline.errors import TrackingError
+
+_Row = TypeVar("_Row")
 
 _PARAMS_A_CALL, _METRICS_A_CALL, _LONGEST_VALUE = 100, 1000, 6000  # limits of MLflow's API
 _UNREACHABLE = (MlflowException, requests.RequestException, sqlalchemy.exc.SQLAlchemyError, OSError)
@@ -134,5 +136,5 @@ def _without_password(uri: str) -> str:
     return f"{head.partition('://')[0]}://***@{host}" if at else uri
 
 
-def _parts(rows: Sequence, size: int) -> list:  # type: ignore[type-arg]
+def _parts(rows: Sequence[_Row], size: int) -> list[list[_Row]]:
     return [list(rows[start : start + size]) for start in range(0, len(rows), size)]

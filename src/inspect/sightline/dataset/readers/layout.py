@@ -6,6 +6,7 @@ import codecs
 import difflib
 import logging
 import math
+import os
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path, PurePosixPath, PureWindowsPath
@@ -84,29 +85,35 @@ def walk(folder: Path) -> Iterator[Path]:
         if real in seen:
             continue
         seen.add(real)
-        for path in _visible(here):
-            if path.is_dir():
-                (links if path.is_symlink() else folders).append(path)
-            elif path.is_file():
+        for entry in _visible(here):
+            path = here / entry.name
+            if _is_folder(entry):
+                (links if entry.is_symlink() else folders).append(path)
+            elif path.suffix.lower() not in SUFFIXES or path.is_file():
                 yield path
-            elif path.suffix.lower() in SUFFIXES:
+            else:
                 logger.warning("%s is a link to nothing and is left out", path)
 
 
-def _visible(folder: Path) -> list[Path]:
+def _visible(folder: Path) -> list[os.DirEntry[str]]:
     try:
-        paths = sorted(p for p in folder.iterdir() if not p.name.startswith(".") and p.name not in _LITTER)
+        with os.scandir(folder) as entries:  # far fewer questions to the disk than pathlib asks
+            visible = [entry for entry in entries if not entry.name.startswith(".") and entry.name not in _LITTER]
     except OSError as error:
         raise DataError(f"the folder {folder} cannot be listed: {error.strerror}") from error
-    for path in paths:
+    for entry in visible:
         try:
-            path.name.encode()
+            entry.name.encode()
         except UnicodeEncodeError as error:
             raise DataError(
-                f"the name of {path!a} is not valid UTF-8",
+                f"the name of {entry.path!a} is not valid UTF-8",
                 hint="Rename the file; an index holds names as text, so that it means the same on every machine.",
             ) from error
-    return paths
+    return sorted(visible, key=lambda entry: entry.name)
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    return Path(entry).is_dir() if entry.is_symlink() else entry.is_dir()  # DirEntry fails at a link to itself
 
 
 def images(folder: Path) -> Iterator[Path]:
@@ -116,7 +123,7 @@ def images(folder: Path) -> Iterator[Path]:
 
 def subfolders(folder: Path) -> list[str]:
     """Names of the visible folders directly inside a folder, sorted; none if it is no folder."""
-    return [path.name for path in _visible(folder) if path.is_dir()] if folder.is_dir() else []
+    return [entry.name for entry in _visible(folder) if _is_folder(entry)] if folder.is_dir() else []
 
 
 def read_text(path: Path) -> str:

@@ -1,0 +1,170 @@
+"""``sightline bundle``: look at a bundle, check it, or pack it."""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sightline.bundle import Bundle, Manifest
+    from sightline.runtime import Inspector
+
+_TIMED_RUNS = 30
+
+
+def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add ``bundle`` with its subcommands."""
+    parser = commands.add_parser("bundle", help="look at a bundle, check it, or pack it", description=__doc__)
+    actions = parser.add_subparsers(title="actions", metavar="ACTION", required=True)
+    _action(actions, "show", _show, "print what a bundle says about itself")
+    verify = _action(actions, "verify", _verify, "check a bundle's files, model and golden samples on this machine")
+    verify.add_argument("--threads", type=int, metavar="N", help="threads a frame; by default all it may use")
+    pack = _action(actions, "pack", _pack, "pack a bundle into one zip")
+    text = "the zip; NAME-VERSION.zip beside the folder if not given"
+    pack.add_argument("-o", "--output", type=Path, metavar="FILE", help=text)
+    pack.add_argument("--replace", action="store_true", help="replace a zip that is there already")
+
+
+def _action(
+    actions: argparse._SubParsersAction[argparse.ArgumentParser],
+    name: str,
+    run: Callable[[argparse.Namespace], int],
+    text: str,
+) -> argparse.ArgumentParser:
+    parser = actions.add_parser(name, help=text, description=f"{text.capitalize()}.")
+    parser.add_argument("bundle", type=Path, metavar="BUNDLE", help="the bundle's folder, or a zip of it")
+    parser.set_defaults(run=run)
+    return parser
+
+
+def _show(arguments: argparse.Namespace) -> int:
+    from sightline.bundle import Bundle
+
+    bundle = Bundle.open(arguments.bundle)
+    for title, lines in _sections(bundle):
+        print(f"{title}\n" + "\n".join(f"  {line}" for line in lines) + "\n")
+    return 0
+
+
+def _verify(arguments: argparse.Namespace) -> int:
+    from sightline.bundle import Bundle
+    from sightline.runtime import Inspector, golden
+
+    bundle = Bundle.open(arguments.bundle)
+    print(f"files      ok: {len(bundle.manifest.files)} as listed, digest {bundle.digest[:12]}")
+    inspector = Inspector(bundle, threads=arguments.threads)
+    spec = inspector.manifest.input
+    print(
+        f"model      ok: keeps the contract, {spec.width} x {spec.height} px, {len(inspector.manifest.classes)} types"
+    )
+    largest = golden.check(bundle, inspector.read_batch)
+    allowed = bundle.manifest.tolerance
+    print(
+        f"self test  ok: {len(bundle.manifest.golden)} golden samples, largest difference {largest:.2g} of {allowed:g}"
+    )
+    speed = f"{_milliseconds(inspector, bundle):.1f} ms an image (median, decoding left out)"
+    print(f"speed      {speed}, threads: {inspector.threads}")
+    return 0
+
+
+def _pack(arguments: argparse.Namespace) -> int:
+    from sightline.bundle import pack
+
+    made = pack(arguments.bundle, arguments.output, replace=arguments.replace)
+    print(f"{made}  {made.stat().st_size:,} bytes")
+    return 0
+
+
+def _milliseconds(inspector: Inspector, bundle: Bundle) -> float:
+    from sightline import image
+
+    frames = [image.decode(bundle.read(sample.file), name=sample.file) for sample in bundle.manifest.golden]
+    times = []
+    for number in range(_TIMED_RUNS):
+        start = time.perf_counter()
+        inspector.inspect(frames[number % len(frames)])
+        times.append((time.perf_counter() - start) * 1000)
+    return statistics.median(times)
+
+
+def _sections(bundle: Bundle) -> Iterator[tuple[str, list[str]]]:
+    """Title and lines of each part of what `show` prints."""
+    manifest = bundle.manifest
+    spec, parity, made = manifest.input, manifest.parity, manifest.provenance
+    yield (
+        f"{manifest.name} {manifest.version}",
+        _columns(
+            ("product", manifest.product),
+            ("sector", manifest.sector),
+            ("method", manifest.method),
+            ("types", ", ".join(manifest.classes)),
+            ("input", f"{spec.width} x {spec.height} px, {spec.fit}, {spec.colour}, {spec.bits} bits of 16"),
+            ("digest", bundle.digest),
+            (
+                "needs",
+                f"Sightline {manifest.runtime_needed}, ONNX contract {manifest.contract}, opset {manifest.opset}",
+            ),
+        ),
+    )
+    yield "decides", _decides(manifest)
+    yield "was measured", _columns(*_metric_rows(manifest)) or ["nothing"]
+    yield (
+        "learned from",
+        _columns(
+            ("data", manifest.data.source),
+            ("licence", manifest.data.licence),
+            ("digest", manifest.data.digest),
+            *((part, _counts(counts)) for part, counts in manifest.data.counts.items()),
+        ),
+    )
+    compared = f"{parity.images:,} images, largest score difference {parity.largest_score_difference:.1e}"
+    yield (
+        "was made",
+        _columns(
+            ("when", made.created),
+            ("by", f"Sightline {made.code_version}, run {made.run}, seed {made.seed}"),
+            ("recipe", made.recipe_digest),
+            ("MLflow run", made.mlflow_run or "none"),
+            ("parity", f"{compared}, {parity.verdict_flips} verdicts changed"),
+        ),
+    )
+    yield "files", _columns(*((name, f"{size:,} bytes") for name, size in bundle.sizes.items()))
+
+
+def _decides(manifest: Manifest) -> list[str]:
+    limits = [
+        (
+            "any defect" if key == "*" else key,
+            f"NG from {limit.ng:.3f}" + (f", REVIEW from {limit.review:.3f}" if limit.review < limit.ng else ""),
+        )
+        for key, limit in manifest.policy.thresholds.items()
+    ]
+    facts = [("chosen by", manifest.policy.chosen_by)] if manifest.policy.chosen_by else []
+    if not manifest.policy.good_known:
+        facts.append(("never OK", "the model has seen no good part"))
+    if manifest.calibration:
+        fitted = manifest.calibration
+        before_after = f"log loss {fitted.log_loss_before:.3f} to {fitted.log_loss_after:.3f}"
+        facts.append(("calibrated", f"{fitted.method} on {fitted.count:,} images, {before_after}"))
+    return _columns(*limits, *facts)
+
+
+def _metric_rows(manifest: Manifest) -> list[tuple[str, str]]:
+    return [
+        (m.name, f"{m.value:.4f}  ({m.low:.4f} to {m.high:.4f}, {m.interval}, {m.count:,} images)")
+        for m in manifest.metrics
+    ]
+
+
+def _counts(counts: dict[str, int]) -> str:
+    return f"{sum(counts.values()):,}: " + ", ".join(f"{name} {count:,}" for name, count in counts.items())
+
+
+def _columns(*rows: tuple[str, str]) -> list[str]:
+    """Names and values as two columns."""
+    width = max((len(name) for name, _ in rows), default=0)
+    return [f"{name:<{width}}  {value}" for name, value in rows]

@@ -1,0 +1,51 @@
+"""Writes what a reviewer wants to see into the run folder: figures, pictures, the worst misses, the bundle's card."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+from sightline.bundle.manifest import Manifest
+from sightline.export import gallery, plots
+from sightline.export.evaluate import Scored
+from sightline.export.sweep import Outputs
+from sightline.train import RunFolder
+
+
+def record(run: RunFolder, manifest: Manifest, scored: Scored, outputs: Outputs, bundle: Path) -> None:
+    """Adds the test part's figures and pictures to the run.
+
+    Args:
+        run: The run folder.
+        manifest: The finished bundle's.
+        scored: The test part with its verdicts.
+        outputs: The same part with maps.
+        bundle: The finished bundle's folder.
+    """
+    folder = run.artifacts / "test"
+    folder.mkdir(parents=True, exist_ok=True)
+    if scored.samples:
+        plots.all_plots(scored, folder)
+        plots.save(gallery.draw(scored, outputs, manifest, run.index), folder / "worst-misses.png")
+        _verdicts(scored, folder / "verdicts.csv")
+    plots.save(plots.learning_curves(run.history()), run.artifacts / "learning-curves.png")
+    (run.artifacts / "card.md").write_bytes((bundle / "card.md").read_bytes())
+    run.metrics(_figures(manifest), step=0)
+    run.tags({"bundle": f"{manifest.name}-{manifest.version}"})
+    for name in ("test", "learning-curves.png", "card.md"):
+        run.artifact(name)
+
+
+def _figures(manifest: Manifest) -> dict[str, float]:
+    figures = {f"test/{m.name}": m.value for m in manifest.metrics}
+    figures |= {f"test/{m.name}/{end}": getattr(m, end) for m in manifest.metrics for end in ("low", "high")}
+    figures["parity/largest_score_difference"] = manifest.parity.largest_score_difference
+    return figures
+
+
+def _verdicts(scored: Scored, path: Path) -> None:
+    with path.open("w", newline="", encoding="utf-8") as file:
+        table = csv.writer(file)
+        table.writerow(["path", "true", "outcome", *scored.classes])
+        for sample, verdict, scores in zip(scored.samples, scored.verdicts, scored.scores, strict=True):
+            table.writerow([sample.path, ";".join(sample.labels) or "good", verdict.outcome.value, *map(float, scores)])

@@ -1,0 +1,212 @@
+"""torchvision's classification models by name, cut open where their last feature map is."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from enum import Enum
+from typing import Any
+
+import torch
+import torchvision
+from torch import Tensor, nn
+from torchvision.models import get_model, get_model_builder, list_models
+from torchvision.models.feature_extraction import create_feature_extractor, get_graph_node_names
+
+from sightline.errors import TrainError
+
+_OTHER_TASKS = {
+    "detection": "object detection",
+    "segmentation": "segmentation",
+    "video": "video",
+    "optical_flow": "optical flow",
+    "quantization": "classification with quantised weights",
+}
+
+# The last layers of these names map features to ImageNet's classes; no feature map is taken from inside them.
+_CLASSIFIERS = ("classifier", "fc", "head", "heads")
+
+_INCEPTIONS = ("googlenet", "inception_v3")
+
+
+class Layout(Enum):
+    """How a backbone's features lie in memory; a new kind is turned into NCHW by :class:`Features`."""
+
+    CHANNELS_FIRST = "[batch, channels, rows, columns]"
+    CHANNELS_LAST = "[batch, rows, columns, channels]"
+    TOKENS = "[batch, class token and rows * columns, channels]"
+
+
+class Features(nn.Module):
+    """A torchvision backbone up to one node: float [B, 3, H, W] to float [B, C, h, w].
+
+    The parameters keep torchvision's names below ``body``, so that its weights load by name.
+
+    Attributes:
+        body: The graph up to the node.
+        node: Name of the node.
+        channels: C.
+        grid: h and w for the input's shape that it was made for.
+    """
+
+    def __init__(self, body: nn.Module, node: str, layout: Layout, channels: int, grid: tuple[int, int]) -> None:
+        super().__init__()
+        self.body = body
+        self.node = node
+        self.channels = channels
+        self.grid = grid
+        self._layout = layout
+
+    def forward(self, image: Tensor) -> Tensor:
+        """Computes the feature map."""
+        found: Tensor = self.body(image)["map"]
+        if self._layout is Layout.CHANNELS_LAST:
+            return found.permute(0, 3, 1, 2)
+        if self._layout is Layout.TOKENS:
+            places = found[:, found.shape[1] - self.grid[0] * self.grid[1] :]
+            return places.transpose(1, 2).unflatten(2, self.grid)
+        return found
+
+
+def extract(name: str, shape: tuple[int, int], layer: str | None = None) -> Features:
+    """Makes a backbone with random weights that ends at its last feature map, or at ``layer``.
+
+    The feature map is found by running the model on two sizes: what grows with the input is spatial. That tells feature
+    maps from pooled ones and channels from rows, whatever the architecture.
+
+    Args:
+        name: As in ``torchvision.models``.
+        shape: Height and width of the input.
+        layer: Node to end at, or a module, whose last node is taken.
+
+    Raises:
+        TrainError: The model or layer does not exist, gives no feature map, or cannot take the shape.
+    """
+    _check(name)
+    try:
+        model, small, large = _probe(name, shape)
+    except (AssertionError, RuntimeError, ValueError) as error:
+        raise _unfit(name, shape, error) from error
+    layouts = {node: layout for node, size in small.items() if (layout := _layout(size, large.get(node)))}
+    node = _last_map(name, layouts) if layer is None else _named_map(name, layer, small, layouts)
+    body = create_feature_extractor(model, {node: "map"}, suppress_diff_warning=True)
+    layout, size = layouts[node], small[node]
+    if layout is Layout.CHANNELS_FIRST:
+        channels, grid = size[1], (size[2], size[3])
+    elif layout is Layout.CHANNELS_LAST:
+        channels, grid = size[3], (size[1], size[2])
+    else:
+        channels, grid = size[2], _token_grid(size[1], large[node][1])
+    return Features(body, node, layout, channels, grid)
+
+
+def _check(name: str) -> None:
+    known = list_models(module=torchvision.models)
+    if name in known:
+        return
+    if name in list_models():
+        package = get_model_builder(name).__module__.split(".")[2]
+        raise TrainError(
+            f"model.backbone: expected a classification model, but {name} is for {_OTHER_TASKS.get(package, package)}",
+            hint="Any classification model of torchvision will do, such as mobilenet_v3_small or resnet18.",
+        )
+    close = difflib.get_close_matches(name.lower().replace("-", "_"), known, n=3, cutoff=0.5)
+    meant = f"Did you mean {' or '.join(close)}?" if close else "Such as mobilenet_v3_small or resnet18."
+    raise TrainError(
+        f"model.backbone: expected a classification model of torchvision {torchvision.__version__}, got {name!r}",
+        hint=meant,
+    )
+
+
+def _arguments(name: str, shape: tuple[int, int]) -> dict[str, Any]:
+    """What a family's builder must be told."""
+    if name in _INCEPTIONS:
+        # Without the auxiliary classifiers that only training from scratch uses, and with the input scaling that
+        # torchvision's weights for these two were trained with.
+        return {"aux_logits": False, "transform_input": True, "init_weights": True}
+    if name.startswith("vit_"):
+        if shape[0] != shape[1]:
+            raise TrainError(f"{name} takes square images only, got {shape[0]} x {shape[1]} pixels")
+        return {"image_size": shape[0]}
+    if name.startswith("maxvit_"):
+        return {"input_size": shape}
+    return {}
+
+
+_Shapes = Mapping[str, torch.Size]
+
+
+def _probe(name: str, shape: tuple[int, int]) -> tuple[nn.Module, _Shapes, _Shapes]:
+    """Makes a model and tells the shape of every node outside its classifier for an input and for twice its size."""
+    twice = (2 * shape[0], 2 * shape[1])
+    model: nn.Module = get_model(name, **_arguments(name, shape))
+    nodes = _every_node(model)
+    fixed = _arguments(name, shape) != _arguments(name, twice)
+    nodes_twice = _every_node(get_model(name, **_arguments(name, twice))) if fixed else nodes
+    return model, _shapes(nodes, shape), _shapes(nodes_twice, twice)
+
+
+def _every_node(model: nn.Module) -> nn.Module:
+    """The model as a graph that gives the value of every node which training and evaluation share, in order."""
+    train_nodes, eval_nodes = get_graph_node_names(model, suppress_diff_warning=True)
+    shared = set(train_nodes) - {"x"}
+    nodes = [node for node in eval_nodes if node in shared and node.split(".")[0] not in _CLASSIFIERS]
+    return create_feature_extractor(model, nodes, suppress_diff_warning=True).eval()
+
+
+def _shapes(nodes: nn.Module, shape: tuple[int, int]) -> _Shapes:
+    with torch.no_grad():
+        values = nodes(torch.zeros(1, 3, *shape))
+    return {node: value.shape for node, value in values.items() if isinstance(value, Tensor)}
+
+
+def _layout(small: torch.Size, large: torch.Size | None) -> Layout | None:
+    """What a node's output is, told from its shapes for a smaller and a larger input; None if it is no feature map."""
+    if large is None or len(small) != len(large):
+        return None
+    grown = tuple(a < b for a, b in zip(small, large, strict=True))
+    return {
+        (False, False, True, True): Layout.CHANNELS_FIRST,
+        (False, True, True, False): Layout.CHANNELS_LAST,
+        (False, True, False): Layout.TOKENS,
+    }.get(grown)
+
+
+def _token_grid(small: int, large: int) -> tuple[int, int]:
+    """Rows and columns of a square of tokens, told from two counts: n² + c for an input and (2n)² + c for twice it."""
+    side = round(((large - small) / 3) ** 0.5)
+    return side, side
+
+
+def _last_map(name: str, layouts: Mapping[str, Layout]) -> str:
+    if not layouts:
+        raise TrainError(f"{name} gives no feature map that could be pooled")
+    return list(layouts)[-1]
+
+
+def _named_map(name: str, layer: str, nodes: _Shapes, layouts: Mapping[str, Layout]) -> str:
+    below = [node for node in nodes if node == layer or node.startswith(layer + ".")]
+    if not below:
+        parts = {".".join(node.split(".")[: n + 1]) for node in nodes for n in range(node.count(".") + 1)}
+        close = difflib.get_close_matches(layer, sorted(parts), n=3)
+        tops = dict.fromkeys(node.split(".")[0] for node in nodes)
+        raise TrainError(
+            f"model.layer: expected a node of {name}, got {layer!r}",
+            hint=f"Did you mean {' or '.join(close)}?" if close else f"At the top it has: {', '.join(tops)}.",
+        )
+    node = below[-1]
+    if node not in layouts:
+        kinds = ", ".join(kind.value for kind in Layout)
+        raise TrainError(
+            f"model.layer: expected a feature map, one of {kinds}; {node} of {name} gives {list(nodes[node])}",
+            hint="Leave model.layer out to take the last feature map.",
+        )
+    return node
+
+
+def _unfit(name: str, shape: tuple[int, int], error: Exception) -> TrainError:
+    reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+    return TrainError(
+        f"{name} cannot take images of {shape[0]} x {shape[1]} pixels: {reason}",
+        hint="Choose another input.height and input.width, such as 224, or another model.backbone.",
+    )

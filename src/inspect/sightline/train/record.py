@@ -1,0 +1,200 @@
+"""The run folder: all that a training run was, is and measured, on disk, whatever happens to process or server.
+
+    recipe.yaml      the resolved recipe
+    index.jsonl      the images with the split that was used
+    events.jsonl     parameters, metrics, tags, artifacts in the order they came: the outbox of tracking
+    checkpoints/     to go on from, and the best weights
+    artifacts/       pictures and tables
+    bundle/          what was exported
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+
+from sightline import config
+from sightline.config import Recipe
+from sightline.errors import TrainError
+from sightline.index import Index
+
+
+class _Event(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    time: int = Field(default_factory=lambda: time.time_ns() // 1_000_000, description="milliseconds since 1970")
+
+
+class Params(_Event):
+    """Flat settings of the run."""
+
+    kind: Literal["params"] = "params"
+    values: dict[str, str]
+
+
+class Metrics(_Event):
+    """Figures at one step (the epoch, counted from 0)."""
+
+    kind: Literal["metrics"] = "metrics"
+    values: dict[str, float]
+    step: int
+
+
+class Tags(_Event):
+    """Words to find the run by."""
+
+    kind: Literal["tags"] = "tags"
+    values: dict[str, str]
+
+
+class DatasetPart(_Event):
+    """One split of the data that the run used."""
+
+    kind: Literal["dataset"] = "dataset"
+    name: str
+    digest: str
+    context: str
+    source: str
+    counts: dict[str, int]
+
+
+class Artifact(_Event):
+    """A file or folder below ``artifacts/``, whole at this moment."""
+
+    kind: Literal["artifact"] = "artifact"
+    path: str
+
+
+Event = Params | Metrics | Tags | DatasetPart | Artifact
+_EVENT: TypeAdapter[Event] = TypeAdapter(Annotated[Event, Field(discriminator="kind")])
+
+
+class RunFolder:
+    """One training run on disk.
+
+    Attributes:
+        path: The folder.
+        recipe: The resolved recipe.
+        index: The images with their splits.
+    """
+
+    def __init__(self, path: Path, recipe: Recipe, index: Index) -> None:
+        self.path, self.recipe, self.index = path, recipe, index
+        self._log = path / "events.jsonl"
+
+    @classmethod
+    def create(cls, runs: Path, recipe: Recipe, index: Index) -> RunFolder:
+        """Makes a new folder ``runs/NAME-YYYYMMDD-HHMMSS``.
+
+        Raises:
+            TrainError: The folder cannot be written.
+        """
+        now = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
+        path = runs / f"{recipe.name}-{now}"
+        try:
+            for number in range(2, 1000):
+                if not path.exists():
+                    break
+                path = runs / f"{recipe.name}-{now}-{number}"
+            for name in ("checkpoints", "artifacts"):
+                (path / name).mkdir(parents=True)
+            (path / "recipe.yaml").write_text(config.dump(recipe), encoding="utf-8")
+        except OSError as error:
+            raise TrainError(f"the run folder {path} cannot be written: {error.strerror}") from error
+        index.save(path / "index.jsonl")
+        return cls(path, recipe, index)
+
+    @classmethod
+    def open(cls, path: Path) -> RunFolder:
+        """Opens a run folder that is there.
+
+        Raises:
+            TrainError: It is no run folder.
+        """
+        if not (path / "recipe.yaml").is_file() or not (path / "index.jsonl").is_file():
+            raise TrainError(
+                f"expected a run folder with recipe.yaml and index.jsonl, but {path} is none",
+                hint="Run folders lie in runs/ unless --runs said otherwise.",
+            )
+        run = cls(path, config.load(path / "recipe.yaml"), Index.load(path / "index.jsonl"))
+        run._mend_log()
+        return run
+
+    @property
+    def artifacts(self) -> Path:
+        """Folder of pictures and tables."""
+        return self.path / "artifacts"
+
+    @property
+    def checkpoints(self) -> Path:
+        """Folder of what training goes on from."""
+        return self.path / "checkpoints"
+
+    def params(self, values: Mapping[str, object]) -> None:
+        """Records flat settings."""
+        self._append(Params(values={key: str(value) for key, value in values.items()}))
+
+    def metrics(self, values: Mapping[str, float], *, step: int) -> None:
+        """Records figures of one epoch."""
+        self._append(Metrics(values=dict(values), step=step))
+
+    def tags(self, values: Mapping[str, str]) -> None:
+        """Records words to find the run by."""
+        self._append(Tags(values=dict(values)))
+
+    def dataset(self, part: DatasetPart) -> None:
+        """Records one split of the data."""
+        self._append(part)
+
+    def artifact(self, path: str) -> None:
+        """Records that a file or folder below ``artifacts/`` is whole."""
+        self._append(Artifact(path=path))
+
+    def events(self) -> list[Event]:
+        """Everything recorded, in order."""
+        if not self._log.exists():
+            return []
+        return [_EVENT.validate_json(line) for line in self._log.read_bytes().splitlines() if line.strip()]
+
+    def history(self) -> dict[str, list[tuple[int, float]]]:
+        """Name of a figure -> (epoch, value), for figures recorded each epoch (``train/``, ``validate/``)."""
+        points: dict[str, dict[int, float]] = {}
+        for event in self.events():
+            if isinstance(event, Metrics):
+                for name, value in event.values.items():
+                    if name.startswith(("train/", "validate/")):
+                        points.setdefault(name, {})[event.step] = value
+        return {name: sorted(values.items()) for name, values in points.items()}
+
+    def forget_after(self, count: int) -> None:
+        """Drops events beyond the first ``count``: those of an epoch that a killed run did not finish."""
+        lines = self._log.read_bytes().splitlines(keepends=True) if self._log.exists() else []
+        if len(lines) > count:
+            self._replace_log(b"".join(lines[:count]))
+
+    def _append(self, event: Event) -> None:
+        try:
+            with self._log.open("ab") as log:
+                log.write(event.model_dump_json().encode() + b"\n")
+                log.flush()
+                os.fsync(log.fileno())
+        except OSError as error:
+            raise TrainError(f"{self._log} cannot be written: {error.strerror}") from error
+
+    def _mend_log(self) -> None:
+        """Drops a last line that a killed process wrote half."""
+        data = self._log.read_bytes() if self._log.exists() else b""
+        whole = data[: data.rfind(b"\n") + 1]
+        if whole != data:
+            self._replace_log(whole)
+
+    def _replace_log(self, data: bytes) -> None:
+        aside = self._log.with_suffix(".part")
+        aside.write_bytes(data)
+        os.replace(aside, self._log)
