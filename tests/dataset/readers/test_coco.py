@@ -120,3 +120,9 @@ def test_several_files_are_for_the_user_to_choose_from(annotate, tmp_path):
     annotate(file="annotations/val.json")
     with pytest.raises(DataError, match=r"several COCO files: annotations/train.json, annotations/val.json"):
         readers.detect(tmp_path)
+
+
+def test_annotations_without_their_images_are_no_folder_of_classes(annotate, tmp_path):
+    annotate(images=[{"id": 1, "file_name": "gone.png"}])
+    with pytest.raises(DataError, match=r"annotations\.json names the image 'gone\.png'"):
+        readers.detect(tmp_path)

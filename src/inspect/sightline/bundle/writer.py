@@ -9,6 +9,7 @@ import shutil
 import uuid
 import zipfile
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from sightline.bundle.bundle import Bundle, check_files, parse
@@ -78,7 +79,8 @@ def pack(path: Path, target: Path | None = None, *, replace: bool = False) -> Pa
     except OSError as error:
         raise BundleError(f"{target}: the zip cannot be written ({error.strerror or error})") from error
     finally:
-        aside.unlink(missing_ok=True)
+        with suppress(OSError):
+            aside.unlink()
     return target
 
 

@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sightline.cli.score import positive
+
 if TYPE_CHECKING:
     from sightline.bundle import Bundle, Manifest
     from sightline.runtime import Inspector
@@ -22,7 +24,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     actions = parser.add_subparsers(title="actions", metavar="ACTION", required=True)
     _action(actions, "show", _show, "print what a bundle says about itself")
     verify = _action(actions, "verify", _verify, "check a bundle's files, model and golden samples on this machine")
-    verify.add_argument("--threads", type=int, metavar="N", help="threads a frame; by default all it may use")
+    verify.add_argument("--threads", type=positive, metavar="N", help="threads a frame; by default all it may use")
     pack = _action(actions, "pack", _pack, "pack a bundle into one zip")
     text = "the zip; NAME-VERSION.zip beside the folder if not given"
     pack.add_argument("-o", "--output", type=Path, metavar="FILE", help=text)

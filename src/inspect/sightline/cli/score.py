@@ -43,7 +43,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     parser.add_argument("-o", "--output", type=Path, metavar="FILE", help="write the verdicts here instead of printing")
     parser.add_argument("--overlay", type=Path, metavar="DIR", help="write each image with the defect's heat map")
     parser.add_argument("--report", type=Path, metavar="FILE.html", help="write a page with counts, table and pictures")
-    parser.add_argument("--threads", type=_positive, metavar="N", help="processors to use; by default all it may use")
+    parser.add_argument("--threads", type=positive, metavar="N", help="processors to use; by default all it may use")
     parser.add_argument("--self-test", action="store_true", help="score the bundle's golden samples first")
     parser.add_argument(
         "--fail-on",
@@ -83,7 +83,8 @@ def run(arguments: argparse.Namespace) -> int:
     return int(any(counts[outcome] for outcome in arguments.fail_on))
 
 
-def _positive(text: str) -> int:
+def positive(text: str) -> int:
+    """Read a number of threads from the command line."""
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"expected a whole number from 1, got {text!r}")
     return int(text)

@@ -53,7 +53,7 @@ def export(
     recipe, index = run.recipe, run.index
     network, space = load(run)
     calibrator = _calibrate(network, space, index, recipe, progress)
-    model = ContractModel(network, calibrator, first_defect=space.outputs - len(space.classes))
+    model = ContractModel(network, calibrator, first_defect=space.first_defect)
     onnx_file = to_onnx(model, recipe.input)
     session = Session(onnx_file)
 
@@ -106,8 +106,9 @@ def _calibrate(network: Network, space: LabelSpace, index: Index, recipe: Recipe
 
     part = index.part(Split.CALIBRATE)
     outputs = sweep(logits, part, index, recipe.input, stage="calibrate", progress=progress)
-    targets = np.stack([space.target(s) for s in part]) if part else np.zeros_like(outputs.scores)
-    return fit(outputs.scores.astype(np.float64), targets.astype(np.float64), exclusive=not space.multi_label)
+    sure = [s.model_copy(update={"certainty": 1.0}) for s in part]  # scores are to predict the label, not the doubt
+    targets = space.targets(sure).astype(np.float64)
+    return fit(outputs.scores.astype(np.float64), targets, exclusive=not space.multi_label)
 
 
 def _compare(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from importlib.resources import files
@@ -117,7 +118,8 @@ class Report:
         except OSError as error:
             raise DataError(f"{path}: the report cannot be written ({error.strerror})") from error
         finally:
-            aside.unlink(missing_ok=True)
+            with suppress(OSError):
+                aside.unlink()
 
 
 def _data_uri(picture: NDArray[np.uint8]) -> str:

@@ -88,7 +88,7 @@ class Lines:
         except OSError as error:
             raise DataError(f"{path}: the results cannot be written ({error.strerror})") from error
         with stream:
-            yield cls(stream, str(path), mend=stream.seekable())
+            yield cls(stream, str(path), mend=path.is_file())
 
     def write(self, line: str) -> None:
         """Writes one line.

@@ -28,6 +28,8 @@ from sightline.index import Box, Polygon, Sample
 _Number = Annotated[float, Field(allow_inf_nan=False)]
 _Id = int | str
 
+_PLACES = ("*.json", "annotations/*.json", "*/_annotations.coco.json")
+
 
 class _Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -91,12 +93,12 @@ class Coco(Layout[CocoReader]):
 
     @classmethod
     def detect(cls, root: Path) -> CocoReader | None:
-        """Fits if there is one COCO file in the root, in ``annotations`` or beside the images.
+        """Fits if there is one COCO file at one of the usual places; its first image tells their folder.
 
         Raises:
-            DataError: There are several.
+            DataError: There are several, or the first image is nowhere below the root.
         """
-        files = [path for pattern in ("*.json", "*/*.json") for path in sorted(root.glob(pattern)) if _is_coco(path)]
+        files = [path for place in _PLACES for path in sorted(root.glob(place)) if _is_coco(path)]
         if len(files) > 1:
             names = ", ".join(path.relative_to(root).as_posix() for path in files)
             raise DataError(
@@ -106,18 +108,16 @@ class Coco(Layout[CocoReader]):
         return _settings(root, files[0]) if files else None
 
 
-def _settings(root: Path, file: Path) -> CocoReader | None:
-    """The settings for a COCO file; its first image tells the folder."""
-    stated = next(iter(_load(file).images), None)
-    if stated is None:
-        return None
-    found = (path for path in images(root) if path.as_posix().endswith("/" + stated.file_name.replace("\\", "/")))
-    path = next(found, None)
+def _settings(root: Path, file: Path) -> CocoReader:
+    stated = next((image.file_name.replace("\\", "/") for image in _load(file).images), "")
+    path = next((path for path in images(root) if path.as_posix().endswith(f"/{stated}")), None)
     if path is None:
-        return None
-    depth = len(Path(stated.file_name).parts)
-    folder = path.parents[depth - 1].relative_to(root)
-    return CocoReader(kind="coco", file=file.relative_to(root).as_posix(), images=folder.as_posix())
+        raise DataError(
+            f"{file} names the image {stated!r}, which is not in {root}",
+            hint="Take the folder that holds the images too.",
+        )
+    folder = path.parents[stated.count("/")]
+    return CocoReader(kind="coco", file=file.relative_to(root).as_posix(), images=folder.relative_to(root).as_posix())
 
 
 def _is_coco(path: Path) -> bool:

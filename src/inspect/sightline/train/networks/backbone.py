@@ -64,7 +64,7 @@ class Features(nn.Module):
             return found.permute(0, 3, 1, 2)
         if self._layout is Layout.TOKENS:
             places = found[:, found.shape[1] - self.grid[0] * self.grid[1] :]
-            return places.transpose(1, 2).unflatten(2, self.grid)
+            return places.transpose(1, 2).reshape(len(places), -1, *self.grid)
         return found
 
 
@@ -139,7 +139,7 @@ _Shapes = Mapping[str, torch.Size]
 def _probe(name: str, shape: tuple[int, int]) -> tuple[nn.Module, _Shapes, _Shapes]:
     """Makes a model and tells the shape of every node outside its classifier for an input and for twice its size."""
     twice = (2 * shape[0], 2 * shape[1])
-    model: nn.Module = get_model(name, **_arguments(name, shape))
+    model = get_model(name, **_arguments(name, shape))
     nodes = _every_node(model)
     fixed = _arguments(name, shape) != _arguments(name, twice)
     nodes_twice = _every_node(get_model(name, **_arguments(name, twice))) if fixed else nodes
@@ -151,7 +151,8 @@ def _every_node(model: nn.Module) -> nn.Module:
     train_nodes, eval_nodes = get_graph_node_names(model, suppress_diff_warning=True)
     shared = set(train_nodes) - {"x"}
     nodes = [node for node in eval_nodes if node in shared and node.split(".")[0] not in _CLASSIFIERS]
-    return create_feature_extractor(model, nodes, suppress_diff_warning=True).eval()
+    every: nn.Module = create_feature_extractor(model, nodes, suppress_diff_warning=True).eval()
+    return every
 
 
 def _shapes(nodes: nn.Module, shape: tuple[int, int]) -> _Shapes:

@@ -47,8 +47,8 @@ class Network(nn.Module):
             image: uint8 [B, H, W, 3], RGB, preprocessed but not normalised.
 
         Returns:
-            Logits, float32 [B, K], and class activation maps, float32 [B, K, h, w]. In evaluation mode the logits are the
-            means of the maps; in training mode dropout lies between.
+            Logits, float32 [B, K], and class activation maps, float32 [B, K, h, w]. In evaluation mode the logits are
+            the means of the maps; in training mode dropout lies between.
         """
         found = self.features((image.permute(0, 3, 1, 2).float() - self.mean) / self.std)
         logits = self.head(self.dropout(found.mean(dim=(2, 3))))

@@ -1,0 +1,123 @@
+"""Feeds training: preprocessed images with their targets, in an order and with a randomness that hang on no state.
+
+What is drawn for a sample is a function of (seed, epoch, sample) alone. So a run that was killed goes on exactly as it
+would have, and the number of loading processes changes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import psutil
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset, Sampler
+
+from sightline import image
+from sightline.config import Preprocess
+from sightline.dataset.augment import Pipeline
+from sightline.index import Index, Sample
+
+_MEMORY_SHARE = 0.5  # of what is free, for cached images
+
+
+class ImageDataset(Dataset[tuple[Tensor, Tensor]]):
+    """Images of one part, preprocessed as at the edge, then augmented.
+
+    Args:
+        index: Tells where the files lie.
+        samples: The part's rows.
+        targets: float32 (N, K), one row a sample.
+        preprocess: The recipe's.
+        augment: For the train part; None changes nothing.
+        seed: The recipe's.
+        cache: Keep preprocessed images in memory if they fit.
+
+    Raises:
+        ImageError: An image can't be read any more.
+    """
+
+    def __init__(
+        self,
+        index: Index,
+        samples: Sequence[Sample],
+        targets: NDArray[np.float32],
+        preprocess: Preprocess,
+        *,
+        augment: Pipeline | None = None,
+        seed: int = 0,
+        cache: bool = True,
+    ) -> None:
+        self._files = [index.file(sample) for sample in samples]
+        self._targets = torch.from_numpy(targets)
+        self._preprocess, self._augment, self._seed = preprocess, augment, seed
+        size = len(samples) * preprocess.height * preprocess.width * 3
+        self._cached: NDArray[np.uint8] | None = None
+        if cache and samples and size < _MEMORY_SHARE * psutil.virtual_memory().available:
+            with ThreadPoolExecutor() as pool:
+                self._cached = np.stack(list(pool.map(self._read, range(len(samples)))))
+
+    def __len__(self) -> int:
+        """How many samples."""
+        return len(self._files)
+
+    def __getitem__(self, key: tuple[int, int]) -> tuple[Tensor, Tensor]:
+        """The image, uint8 (H, W, 3), and target, float32 (K,), of a sample in an epoch: key is (epoch, sample)."""
+        epoch, number = key
+        picture = self._read(number) if self._cached is None else self._cached[number]
+        if self._augment is not None:
+            picture = self._augment(picture, mixed(self._seed, epoch, number))
+        return torch.from_numpy(np.ascontiguousarray(picture)), self._targets[number]
+
+    def _read(self, number: int) -> NDArray[np.uint8]:
+        return image.prepare(image.read(self._files[number], bits=self._preprocess.bits), self._preprocess)
+
+
+class EpochOrder(Sampler[tuple[int, int]]):
+    """Gives (epoch, sample) keys, shuffled anew each epoch, or in order.
+
+    Args:
+        count: How many samples.
+        seed: The recipe's; None keeps their order.
+    """
+
+    def __init__(self, count: int, *, seed: int | None) -> None:
+        self._count, self._seed, self._epoch = count, seed, 0
+
+    def set_epoch(self, epoch: int) -> None:
+        """Chooses the epoch that the next round is; Lightning calls it."""
+        self._epoch = epoch
+
+    def __len__(self) -> int:
+        """Samples of a round."""
+        return self._count
+
+    def __iter__(self) -> Iterator[tuple[int, int]]:
+        """One round."""
+        epoch = self._epoch
+        order = np.arange(self._count)
+        if self._seed is not None:
+            np.random.default_rng([self._seed, epoch]).shuffle(order)
+        return iter([(epoch, int(number)) for number in order])
+
+
+def batches(
+    dataset: ImageDataset, *, batch_size: int, seed: int | None, workers: int = 0
+) -> DataLoader[tuple[Tensor, Tensor]]:
+    """Batches of a dataset, shuffled if there is a seed; then a last batch of one image is left out of the round."""
+    return DataLoader(
+        dataset,
+        batch_size=batch_size,
+        sampler=EpochOrder(len(dataset), seed=seed),
+        num_workers=workers,
+        drop_last=seed is not None and len(dataset) > batch_size and len(dataset) % batch_size == 1,
+        pin_memory=torch.cuda.is_available(),
+    )
+
+
+def mixed(*parts: int) -> int:
+    """One 32-bit seed from several numbers, so that neighbours have nothing in common."""
+    return int(np.random.SeedSequence(parts).generate_state(1)[0])

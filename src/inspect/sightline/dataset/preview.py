@@ -1,0 +1,77 @@
+"""A contact sheet: what the model will be shown, before anything is trained."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from sightline import image
+from sightline.config import Recipe
+from sightline.dataset.augment import Pipeline
+from sightline.dataset.loader import mixed
+from sightline.errors import DataError
+from sightline.index import Index, Sample, Split
+
+_GAP, _LABEL, _SHORTEST = 6, 22, 96
+
+
+def contact_sheet(index: Index, recipe: Recipe, path: Path, *, rows: int = 2, columns: int = 7) -> Path:
+    """Draws samples of the train part: first as preprocessed, with the outline of the mask, then augmented.
+
+    Args:
+        index: The images with their splits.
+        recipe: Its ``input`` and ``augment`` are shown.
+        path: The PNG to write.
+        rows: Samples a class.
+        columns: Pictures a sample.
+
+    Raises:
+        DataError: There is no image to show, or the sheet cannot be written.
+    """
+    samples = index.part(Split.TRAIN) or index.samples
+    names = {label for s in samples for label in (s.labels or ("good",))}
+    if not samples:
+        raise DataError("expected images to show, but the index has none")
+    augment = Pipeline(recipe.augment)
+    lines = []
+    for name in sorted(names):
+        of_class = [s for s in samples if name in (s.labels or ("good",))]
+        lines += [_line(index, sample, name, recipe, augment, columns) for sample in of_class[:rows]]
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(image.png(np.vstack(lines)))
+    except OSError as error:
+        raise DataError(f"the preview cannot be written to {path}: {error.strerror}") from error
+    return path
+
+
+def _line(
+    index: Index, sample: Sample, name: str, recipe: Recipe, augment: Pipeline, columns: int
+) -> NDArray[np.uint8]:
+    plain = image.prepare(image.read(index.file(sample), bits=recipe.input.bits), recipe.input)
+    shown = [_outlined(plain, index, sample, recipe)]
+    shown += [augment(plain, mixed(recipe.seed, column, 0)) for column in range(1, columns)]
+    scale = max(1, -(-_SHORTEST // min(plain.shape[:2])))
+    tiles = [_framed(np.repeat(np.repeat(tile, scale, 0), scale, 1)) for tile in shown]
+    row = np.hstack(tiles)
+    head = np.full((_LABEL, row.shape[1], 3), 255, np.uint8)
+    text = f"{name}: {sample.path}, as preprocessed, then augmented"
+    cv2.putText(head, text.encode("ascii", "replace").decode(), (_GAP, 16), cv2.FONT_HERSHEY_SIMPLEX, 0.45, (48, 52, 63), 1, cv2.LINE_AA)
+    return np.vstack([head, row])
+
+
+def _outlined(plain: NDArray[np.uint8], index: Index, sample: Sample, recipe: Recipe) -> NDArray[np.uint8]:
+    if sample.mask is None:
+        return plain
+    mask = image.prepare(image.read(index.root / sample.mask), recipe.input.model_copy(update={"colour": "rgb"}))
+    drawn = plain.copy()
+    outlines, _ = cv2.findContours((mask[..., 0] > 0).astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
+    cv2.drawContours(drawn, outlines, -1, (230, 57, 70), 1)
+    return drawn
+
+
+def _framed(tile: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    return cv2.copyMakeBorder(tile, 0, _GAP, _GAP, 0, cv2.BORDER_CONSTANT, value=(255, 255, 255))

@@ -1,0 +1,134 @@
+"""The network as Lightning trains it: loss, optimiser, schedule, averaged weights."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from lightning.pytorch import LightningModule
+from torch import Tensor, nn
+from torch.optim import AdamW, Optimizer
+from torch.optim.lr_scheduler import LambdaLR
+from torch.optim.swa_utils import AveragedModel
+
+from sightline.config.recipe import Training
+from sightline.train.networks import Network
+from sightline.train.tasks import classify
+from sightline.train.tasks.classify import LabelSpace
+
+Batch = tuple[Tensor, Tensor]
+
+
+class Learner(LightningModule):
+    """Trains a network to classify.
+
+    Attributes:
+        network: Is trained.
+        figures: Figures of the last epoch, by name; empty before its end.
+
+    Args:
+        network: Is trained in place.
+        space: What its outputs mean.
+        settings: The recipe's section.
+        weights: (K,) class weights.
+        steps: Optimiser steps in all.
+    """
+
+    def __init__(self, network: Network, space: LabelSpace, settings: Training, weights: Tensor, steps: int) -> None:
+        super().__init__()
+        self.network = network.to(memory_format=torch.channels_last)
+        self.figures: dict[str, float] = {}
+        self._space, self._settings, self._steps = space, settings, steps
+        self.register_buffer("weights", weights, persistent=False)
+        self.weights: Tensor
+        self._average = AveragedModel(network, avg_fn=self._averaged) if settings.average > 0 else None
+        self._losses: list[Tensor] = []
+        self._answers: list[Batch] = []
+
+    @property
+    def judged(self) -> Network:
+        """The network that is validated and kept: with averaged weights, if the recipe asks for them."""
+        if self._average is None:
+            return self.network
+        averaged: Network = self._average.module
+        return averaged
+
+    def on_train_epoch_start(self) -> None:
+        """Thaws the backbone when its time has come."""
+        frozen = self.current_epoch < self._settings.freeze_epochs
+        self.network.features.requires_grad_(not frozen)
+        self._losses = []
+
+    def training_step(self, batch: Batch, number: int) -> Tensor:
+        """Loss of one batch."""
+        loss = classify.loss(
+            self.network(batch[0])[0],
+            batch[1],
+            multi_label=self._space.multi_label,
+            weights=self.weights,
+            smoothing=self._settings.label_smoothing,
+        )
+        self._losses.append(loss.detach())
+        return loss
+
+    def on_train_batch_end(self, *_: Any) -> None:  # noqa: ANN401 - Lightning's signature
+        """Lets the averaged weights follow."""
+        if self._average is not None:
+            self._average.update_parameters(self.network)
+
+    def on_validation_epoch_start(self) -> None:
+        """Begins a new round."""
+        self._answers = []
+
+    def validation_step(self, batch: Batch, number: int) -> None:
+        """Answers one batch of the validate part."""
+        self._answers.append((self.judged(batch[0])[0].float().cpu(), batch[1].cpu()))
+
+    def sum_up(self) -> None:
+        """Sets `figures` at the end of an epoch."""
+        self.figures = {"train/loss": float(torch.stack(self._losses).mean())} if self._losses else {}
+        if self._answers:
+            logits, targets = (torch.cat(parts) for parts in zip(*self._answers, strict=True))
+            found = classify.figures(logits, targets, multi_label=self._space.multi_label)
+            self.figures |= {f"validate/{name}": value for name, value in found.items()}
+        self.figures["train/learning_rate"] = self.optimizers().param_groups[0]["lr"]  # type: ignore[union-attr]
+
+    def configure_optimizers(self) -> Any:  # noqa: ANN401 - Lightning's union of many forms
+        """AdamW with a rate for each depth; warm-up, then half a cosine, by steps."""
+        optimiser: Optimizer = AdamW(list(self._groups()), lr=self._settings.learning_rate)
+        schedule = LambdaLR(optimiser, lambda step: rate(step, self._steps, self._settings.warmup))
+        return {"optimizer": optimiser, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+    def _groups(self) -> Iterator[dict[str, Any]]:
+        """The head first, then the backbone from its depth; biases and scales of norms are not decayed."""
+        depths: dict[str, dict[str, nn.Parameter]] = {}
+        for name, parameter in self.network.features.named_parameters():
+            depths.setdefault(_stage(name), {})[name] = parameter
+        stages = [dict(self.network.head.named_parameters()), *reversed(depths.values())]
+        for depth, parameters in enumerate(stages):
+            scaled = self._settings.learning_rate * self._settings.layer_decay**depth
+            for decays in (True, False):
+                chosen = [p for p in parameters.values() if (p.ndim > 1) == decays]
+                if chosen:
+                    yield {"params": chosen, "lr": scaled, "weight_decay": self._settings.weight_decay * decays}
+
+    def _averaged(self, average: Tensor, current: Tensor, count: Tensor | int) -> Tensor:
+        # At the start the average follows fast, or the random head would stay in it for hundreds of steps.
+        decay = min(self._settings.average, (1 + int(count)) / (10 + int(count)))
+        return average * decay + current * (1 - decay)
+
+
+def rate(step: int, steps: int, warmup: float) -> float:
+    """Share of the peak learning rate at a step: linear up, then half a cosine down (Loshchilov & Hutter 2017)."""
+    rising = max(1, round(steps * warmup))
+    if step < rising:
+        return (step + 1) / rising
+    return 0.5 * (1 + math.cos(math.pi * min(1.0, (step - rising) / max(1, steps - rising))))
+
+
+def _stage(name: str) -> str:
+    """``body.layer3.0.conv1.weight`` -> ``layer3``; ``body.features.4.conv.weight`` -> ``features.4``."""
+    parts = name.removeprefix("body.").split(".")
+    return ".".join(parts[:2]) if parts[0] in ("features", "encoder", "blocks") else parts[0]

@@ -1,0 +1,166 @@
+"""Pretrained weights: torchvision's by name, or a file, into the backbone of a network."""
+
+from __future__ import annotations
+
+import difflib
+import logging
+import pickle
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.error import URLError
+
+import torch
+from torch import Tensor
+from torchvision.models import get_model, get_model_weights
+from torchvision.models.vision_transformer import interpolate_embeddings
+
+from sightline.config.recipe import Model
+from sightline.errors import TrainError
+from sightline.train.networks.network import Network
+
+_log = logging.getLogger(__name__)
+
+_LEAST_SHARE = 0.5
+_COUNTER = "num_batches_tracked"
+_POSITIONS = "encoder.pos_embedding"
+
+
+@dataclass(frozen=True)
+class WeightReport:
+    """What weights gave to a backbone, by torchvision's names of its tensors.
+
+    Attributes:
+        source: torchvision's name or the file.
+        loaded: Tensors that were taken over.
+        missing: Tensors of the backbone that the weights lack; they keep random values.
+        unused: Tensors that the backbone has no place for, such as the classifier's.
+        shape_mismatch: Tensors that the weights have in another shape; they keep random values.
+    """
+
+    source: str
+    loaded: tuple[str, ...]
+    missing: tuple[str, ...]
+    unused: tuple[str, ...]
+    shape_mismatch: tuple[str, ...]
+
+    @property
+    def whole(self) -> bool:
+        """Whether every tensor of the backbone was loaded."""
+        return not self.missing and not self.shape_mismatch
+
+    def text(self) -> str:
+        """One or two lines for a person."""
+        lacking = self.missing + self.shape_mismatch
+        total = len(self.loaded) + len(lacking)
+        if self.whole:
+            return f"{self.source}: all {total} tensors of the backbone loaded"
+        some = ", ".join(lacking[:4]) + (f" and {len(lacking) - 4} more" if len(lacking) > 4 else "")
+        return f"{self.source}: {len(self.loaded)} of {total} tensors of the backbone loaded; random stay {some}"
+
+
+def load_weights(network: Network, model: Model) -> WeightReport | None:
+    """Loads the weights that a recipe names into a network's backbone; a classifier among them is ignored.
+
+    Weights that cover only a part are taken, and what they lack is logged as a warning, as long as they cover at least
+    half of the backbone's tensors.
+
+    Returns:
+        What was loaded, or None if the recipe asks for random weights.
+
+    Raises:
+        TrainError: The weights cannot be found, downloaded or read, or they belong to another network.
+    """
+    if model.weights is None:
+        return None
+    found = _read(model.weights, model.backbone)
+    body = network.features.body
+    wanted = {name: value for name, value in body.state_dict().items() if not name.endswith(_COUNTER)}
+    found = _fit_positions(found, wanted)
+    matching = {name: found[name] for name in wanted if name in found and found[name].shape == wanted[name].shape}
+    report = WeightReport(
+        source=model.weights,
+        loaded=tuple(matching),
+        missing=tuple(name for name in wanted if name not in found),
+        unused=tuple(name for name in found if name not in wanted and not name.endswith(_COUNTER)),
+        shape_mismatch=tuple(name for name in wanted if name in found and name not in matching),
+    )
+    if len(matching) < _LEAST_SHARE * len(wanted):
+        raise TrainError(
+            f"model.weights: expected weights of {model.backbone}; {report.text()}",
+            hint="Check that model.backbone is the architecture that the file was saved from.",
+        )
+    body.load_state_dict(matching, strict=False)
+    _log.log(logging.INFO if report.whole else logging.WARNING, "%s%s", report.text(), _layer_hint(report, wanted))
+    return report
+
+
+def _read(source: str, backbone: str) -> dict[str, Tensor]:
+    known = get_model_weights(backbone).__members__
+    if source in known:
+        return _download(source, backbone)
+    path = Path(source).expanduser()
+    if path.is_file():
+        return _read_file(path)
+    names = ["DEFAULT", *known]
+    close = difflib.get_close_matches(source, names, n=1)
+    raise TrainError(
+        f"model.weights: expected a file, null, or one of {', '.join(dict.fromkeys(names))} for {backbone}, got {source!r}",
+        hint=f"Did you mean {close[0]}?" if close else "There is no such file.",
+    )
+
+
+def _download(name: str, backbone: str) -> dict[str, Tensor]:
+    try:
+        model = get_model(backbone, weights=name)
+    except (URLError, OSError, RuntimeError) as error:
+        raise TrainError(
+            f"torchvision's weights {name} of {backbone} could not be downloaded: {error}",
+            hint="Without a network, name a file in model.weights, or null to start from random weights.",
+        ) from error
+    state: dict[str, Tensor] = model.state_dict()
+    return state
+
+
+def _read_file(path: Path) -> dict[str, Tensor]:
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        raise TrainError(
+            f"model.weights: {path} holds more than tensors, or is damaged; it was not opened any further",
+            hint="Save it again with torch.save(model.state_dict(), ...).",
+        ) from error
+    except (EOFError, KeyError, OSError, RuntimeError, ValueError) as error:
+        raise TrainError(f"model.weights: {path} cannot be read as a file of torch.save: {error}") from error
+    if isinstance(content, Mapping):
+        # Training scripts save more than the weights, and put the weights below one of these.
+        content = next((content[key] for key in ("state_dict", "model") if isinstance(content.get(key), Mapping)), content)
+        tensors = {str(name).removeprefix("module."): v for name, v in content.items() if isinstance(v, Tensor)}
+        if tensors:
+            return tensors
+    raise TrainError(f"model.weights: expected a dictionary of tensors in {path}, got {type(content).__name__}")
+
+
+def _fit_positions(found: dict[str, Tensor], wanted: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Resizes a vision transformer's position embedding, which has one row a patch, to another image size."""
+    have, want = found.get(_POSITIONS), wanted.get(_POSITIONS)
+    if have is None or want is None or have.shape == want.shape or have.ndim != 3 or have.shape[2] != want.shape[2]:
+        return found
+    side = round((want.shape[1] - 1) ** 0.5)
+    resized = interpolate_embeddings(image_size=side, patch_size=1, model_state={_POSITIONS: have})  # type: ignore[arg-type]
+    return {**found, **resized}
+
+
+def _layer_hint(report: WeightReport, wanted: Mapping[str, Tensor]) -> str:
+    """Names the deepest module up to which everything was loaded, for ``model.layer``."""
+    lacking = set(report.missing + report.shape_mismatch)
+    names = list(wanted)
+    first = next((n for n, name in enumerate(names) if name in lacking), 0)
+    if not first:
+        return ""
+    parts = names[first - 1].split(".")
+    for depth in range(1, len(parts)):
+        module = ".".join(parts[:depth])
+        if not any(name.startswith(module + ".") for name in lacking):
+            return f"; `model.layer: {module}` uses only what was loaded"
+    return ""

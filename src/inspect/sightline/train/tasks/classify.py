@@ -1,0 +1,113 @@
+"""Classification: which types of defect a frame shows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional
+
+from sightline.index import Index, Sample
+
+
+@dataclass(frozen=True)
+class LabelSpace:
+    """What the network's outputs mean.
+
+    One type a frame: softmax over good (output 0, where the data have it) and the types. Several types a frame:
+    a sigmoid for each type, and good is none of them.
+
+    Attributes:
+        classes: Defect types, in the order of the index.
+        good: Whether the data have good parts.
+        multi_label: Whether a frame may show several types.
+    """
+
+    classes: tuple[str, ...]
+    good: bool
+    multi_label: bool
+
+    @classmethod
+    def of(cls, index: Index, *, multi_label: bool | None = None) -> LabelSpace:
+        """The outputs that an index needs; None asks whether any of its frames shows several types."""
+        return cls(index.classes, index.has_good, index.multi_label if multi_label is None else multi_label)
+
+    @property
+    def first_defect(self) -> int:
+        """Output of the first type: 1 if output 0 is good, else 0."""
+        return int(self.good and not self.multi_label)
+
+    @property
+    def outputs(self) -> int:
+        """How many outputs the network has."""
+        return len(self.classes) + self.first_defect
+
+    def target(self, sample: Sample) -> NDArray[np.float32]:
+        """Float32 (outputs,): one-hot, or 0 and 1 per type; drawn towards the others where the annotator was unsure."""
+        target = np.zeros(self.outputs, np.float32)
+        for label in sample.labels:
+            target[self.classes.index(label) + self.first_defect] = 1
+        if self.multi_label:
+            return np.abs(target - np.float32(1 - sample.certainty))
+        if not sample.labels:
+            target[0] = 1
+        rest = (1 - sample.certainty) / max(1, self.outputs - 1)
+        return np.where(target > 0, np.float32(sample.certainty), np.float32(rest)).astype(np.float32)
+
+    def targets(self, samples: Sequence[Sample]) -> NDArray[np.float32]:
+        """Float32 (N, outputs)."""
+        return np.stack([self.target(s) for s in samples]) if samples else np.zeros((0, self.outputs), np.float32)
+
+
+def class_weights(
+    targets: NDArray[np.float32], rule: Literal["none", "balanced", "sqrt"], *, multi_label: bool
+) -> Tensor:
+    """Weight of each output (K,), by how rare it is: ``balanced`` undoes rarity, ``sqrt`` goes half the way.
+
+    One type a frame: the weight of the frames that show it; over all frames the mean weight is 1. Several types a
+    frame: the weight of presence against absence.
+    """
+    frequency = np.clip(targets.mean(axis=0), 1 / max(1, len(targets)), 1 - 1e-6)
+    power = {"none": 0.0, "sqrt": 0.5, "balanced": 1.0}[rule]
+    if multi_label:
+        return torch.tensor(((1 - frequency) / frequency) ** power, dtype=torch.float32)
+    weights = frequency**-power
+    return torch.tensor(weights * len(targets) / (targets @ weights).sum(), dtype=torch.float32)
+
+
+def loss(
+    logits: Tensor, targets: Tensor, *, multi_label: bool, weights: Tensor | None = None, smoothing: float = 0.0
+) -> Tensor:
+    """Mean loss of a batch: cross entropy, or the sum over types of binary cross entropies.
+
+    Args:
+        logits: (B, K).
+        targets: (B, K), soft allowed.
+        multi_label: Whether a frame may show several types.
+        weights: (K,) from `class_weights`; None weighs all alike.
+        smoothing: Share of certainty given to all outputs alike.
+    """
+    if multi_label:
+        soft = targets * (1 - smoothing) + smoothing / 2
+        return functional.binary_cross_entropy_with_logits(logits, soft, pos_weight=weights, reduction="none").sum(1).mean()
+    soft = targets * (1 - smoothing) + smoothing / targets.shape[1]
+    each = -(soft * torch.log_softmax(logits, dim=1)).sum(dim=1)
+    if weights is not None:
+        each = each * (targets @ weights)
+    return each.mean()
+
+
+def figures(logits: Tensor, targets: Tensor, *, multi_label: bool) -> dict[str, float]:
+    """Loss, accuracy and macro F1 of a whole part; accuracy of several types a frame counts frames with all right."""
+    value = float(loss(logits, targets, multi_label=multi_label))
+    truth = targets > 0.5 if multi_label else functional.one_hot(targets.argmax(1), targets.shape[1]).bool()
+    named = logits > 0 if multi_label else functional.one_hot(logits.argmax(1), targets.shape[1]).bool()
+    hits, true, said = ((a.sum(0).double()) for a in (truth & named, truth, named))
+    occurs = true > 0
+    f1 = (2 * hits[occurs] / (true + said)[occurs]).mean() if occurs.any() else torch.tensor(float("nan"))
+    return {"loss": value, "accuracy": float((truth == named).all(1).double().mean()), "macro_f1": float(f1)}

@@ -1,0 +1,65 @@
+"""`sightline bundle` tells what a bundle is, and whether it works on this machine."""
+
+import pytest
+
+import bundle_factory
+from sightline.bundle.manifest import Calibration, Metric
+from sightline.cli import main
+from sightline.verdict import ANY_DEFECT, Policy, Threshold
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return bundle_factory.write_bundle(
+        tmp_path,
+        metrics=(Metric(name="accuracy", value=0.9912, low=0.98, high=0.995, count=340, interval="Wilson"),),
+        calibration=Calibration(
+            method="temperature", parameters={}, count=200, log_loss_before=0.3, log_loss_after=0.2
+        ),
+        policy=Policy(
+            exclusive=True,
+            good_known=False,
+            thresholds={ANY_DEFECT: Threshold(ng=0.5, review=0.3)},
+            chosen_by="best F1 on 200 images",
+        ),
+    )
+
+
+def test_show_says_what_a_reader_would_ask(folder, capsys):
+    assert main(["bundle", "show", str(folder)]) == 0
+    shown = capsys.readouterr().out
+    for fact in (
+        "colours 1.2.3",
+        "red, green, blue",
+        "64 x 64 px",
+        "any defect  NG from 0.500, REVIEW from 0.300",
+        "best F1 on 200 images",
+        "has seen no good part",
+        "0.9912  (0.9800 to 0.9950, Wilson, 340 images)",
+        "temperature on 200 images",
+        "Apache-2.0",
+        "golden/001.png",
+    ):
+        assert fact in shown
+
+
+def test_verify_runs_it(folder, capsys):
+    assert main(["bundle", "verify", str(folder), "--threads", "1"]) == 0
+    said = capsys.readouterr().out
+    assert [line.split()[0] for line in said.splitlines()] == ["files", "model", "self", "speed"]
+    assert "ms an image" in said
+
+
+def test_verify_names_the_altered_file(folder, capsys):
+    (folder / "card.md").write_text("other")
+    assert main(["bundle", "verify", str(folder)]) == 2
+    assert "card.md was altered or damaged" in capsys.readouterr().err
+
+
+def test_pack_and_verify_the_zip(folder, capsys):
+    assert main(["bundle", "pack", str(folder)]) == 0
+    assert "colours-1.2.3.zip" in capsys.readouterr().out
+    assert main(["bundle", "verify", str(folder.parent / "colours-1.2.3.zip")]) == 0
+    assert main(["bundle", "pack", str(folder)]) == 2
+    assert "is there already" in capsys.readouterr().err
+    assert main(["bundle", "pack", str(folder), "--replace"]) == 0

@@ -1,0 +1,238 @@
+"""`sightline score` answers every image, keeps what it wrote, and tells by its exit code what was asked."""
+
+import csv
+import json
+import os
+import subprocess
+import sys
+import time
+
+import pytest
+
+import bundle_factory
+from sightline import image
+from sightline.cli import main
+
+SIGHTLINE = [sys.executable, "-m", "sightline.cli"]
+
+
+@pytest.fixture(scope="module")
+def bundle(tmp_path_factory):
+    return str(bundle_factory.write_bundle(tmp_path_factory.mktemp("bundles")))
+
+
+@pytest.fixture
+def parts(tmp_path):
+    """A folder with a rejected, a good, a doubtful and a damaged part, and one deeper down."""
+    folder = tmp_path / "parts ü"
+    (folder / "deep").mkdir(parents=True)
+    for name, colour in (("ng", (255, 0, 0)), ("ok", (0, 0, 0)), ("review", (0, 128, 0)), ("deep/ng", (0, 0, 255))):
+        (folder / f"{name}.png").write_bytes(image.png(bundle_factory.frame_of(colour)))
+    (folder / "damaged.png").write_bytes(b"damaged")
+    (folder / "notes.txt").write_text("no image")
+    return folder
+
+
+@pytest.fixture
+def score(bundle, capfdbinary):
+    """Runs the command; gives exit code, verdicts and what it said besides."""
+
+    def run(*arguments):
+        code = main(["score", bundle, *map(str, arguments)])
+        out, err = capfdbinary.readouterr()
+        return code, [json.loads(line) for line in out.splitlines()], err.decode()
+
+    return run
+
+
+def outcomes(lines):
+    return {os.path.basename(line["frame"]): line["outcome"] for line in lines}  # noqa: PTH119
+
+
+class TestImages:
+    def test_a_folder_is_searched_and_the_summary_counts(self, score, parts):
+        code, lines, said = score(parts)
+        assert code == 0
+        assert [line["frame"] for line in lines] == [
+            str(parts / name) for name in ("damaged.png", "deep/ng.png", "ng.png", "ok.png", "review.png")
+        ]
+        assert outcomes(lines)["damaged.png"] == "NOT_INSPECTED"
+        assert "5 images: 2 NG, 1 NOT_INSPECTED, 1 OK, 1 REVIEW" in said
+        assert "images/s" in said
+
+    def test_files_folders_and_patterns_in_the_order_given(self, score, parts):
+        _, lines, _ = score(parts / "ok.png", str(parts / "**" / "ng.png"), parts / "deep")
+        assert [line["frame"] for line in lines] == [
+            str(parts / name) for name in ("ok.png", "deep/ng.png", "ng.png", "deep/ng.png")
+        ]
+
+    def test_a_name_that_looks_like_a_pattern_is_a_file_first(self, score, tmp_path):
+        name = tmp_path / "part[1].png"
+        name.write_bytes(image.png(bundle_factory.frame_of((0, 0, 0))))
+        assert [line["outcome"] for line in score(name)[1]] == ["OK"]
+
+    def test_what_is_not_there_is_not_inspected_and_the_rest_goes_on(self, score, parts):
+        code, lines, _ = score(parts / "gone.png", parts / "ok.png")
+        assert code == 0
+        assert [line["outcome"] for line in lines] == ["NOT_INSPECTED", "OK"]
+        assert "gone.png: cannot be read" in lines[0]["reasons"][0]
+
+    def test_no_image_at_all_is_an_error(self, score, tmp_path):
+        (tmp_path / "empty").mkdir()
+        code, lines, said = score(tmp_path / "empty", tmp_path / "*.jpg")
+        assert (code, lines) == (2, [])
+        assert "error: found no image in" in said
+        assert ".png" in said
+
+    def test_an_empty_folder_beside_others_is_noted(self, score, parts, tmp_path):
+        (tmp_path / "empty").mkdir()
+        code, lines, said = score(parts / "ok.png", tmp_path / "empty")
+        assert (code, len(lines)) == (0, 1)
+        assert f"note: no image in {tmp_path / 'empty'}" in said
+
+
+class TestList:
+    def run(self, bundle, text, *arguments):
+        return subprocess.run(
+            [*SIGHTLINE, "score", bundle, "-", *arguments], input=text, capture_output=True, check=False
+        )
+
+    def test_paths_folders_and_blank_lines(self, bundle, parts):
+        text = f"{parts / 'ok.png'}\r\n\n{parts / 'gone.png'}\n{parts / 'deep'}".encode()
+        done = self.run(bundle, text)
+        assert done.returncode == 0, done.stderr
+        assert [json.loads(line)["outcome"] for line in done.stdout.splitlines()] == ["OK", "NOT_INSPECTED", "NG"]
+
+    def test_an_empty_list_is_an_error(self, bundle):
+        done = self.run(bundle, b"\n")
+        assert done.returncode == 2
+        assert b"expected paths of images on standard input" in done.stderr
+
+    def test_each_is_answered_as_it_comes(self, bundle, parts):
+        with subprocess.Popen(
+            [*SIGHTLINE, "score", bundle, "-"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        ) as process:
+            for name, outcome in (("ok", "OK"), ("ng", "NG")):
+                process.stdin.write(f"{parts / name}.png\n".encode())
+                process.stdin.flush()
+                assert json.loads(process.stdout.readline())["outcome"] == outcome
+            process.stdin.close()
+            assert process.wait(60) == 0
+
+    @pytest.mark.skipif(os.name == "nt", reason="sends a POSIX signal")
+    def test_interrupted_while_the_list_stalls_it_ends_at_once(self, bundle, parts):
+        import signal
+
+        with subprocess.Popen(
+            [*SIGHTLINE, "score", bundle, "-"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        ) as process:
+            process.stdin.write(f"{parts / 'ok.png'}\n".encode())
+            process.stdin.flush()
+            assert process.stdout.readline()
+            process.send_signal(signal.SIGINT)
+            assert process.wait(30) == 130
+            assert b"1 images: 1 OK" in process.stderr.read()
+
+
+class TestOutput:
+    def test_csv_to_a_file(self, score, parts, tmp_path):
+        code, printed, _ = score(parts, "--format", "csv", "-o", tmp_path / "out" / "verdicts.csv")
+        rows = list(csv.DictReader((tmp_path / "out" / "verdicts.csv").read_text(encoding="utf-8").splitlines()))
+        assert (code, printed, len(rows)) == (0, [], 5)
+        assert float(rows[2]["score:red"]) > 0.99
+
+    def test_overlays_and_a_report(self, score, parts, tmp_path):
+        code, lines, _ = score(parts, "--overlay", tmp_path / "o", "--report", tmp_path / "r" / "report.html")
+        assert code == 0
+        written = {line["overlay"] for line in lines if "overlay" in line}
+        assert written == {str(path) for path in (tmp_path / "o").iterdir()}
+        assert len(written) == 4  # all but the damaged one; two are named ng.png
+        page = (tmp_path / "r" / "report.html").read_text(encoding="utf-8")
+        assert page.count("<tr data-outcome") == 5
+
+    @pytest.mark.parametrize("option", ["-o", "--overlay", "--report"])
+    def test_an_unwritable_place_is_said_before_an_image_is_scored(self, score, parts, tmp_path, option):
+        (tmp_path / "file").touch()
+        code, lines, said = score(parts, option, tmp_path / "file" / "below")
+        assert (code, lines) == (2, [])
+        assert "error: " in said
+        assert "file" in said
+
+    @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="this system has no /dev/full")  # noqa: PTH110
+    def test_a_full_disk(self, score, parts):
+        code, _, said = score(parts, "-o", "/dev/full")
+        assert code == 2
+        assert "No space left on device" in said
+
+    @pytest.mark.skipif(os.name == "nt", reason="kills with a POSIX signal")
+    def test_killed_it_keeps_every_line(self, bundle, parts, tmp_path):
+        out = tmp_path / "out.jsonl"
+        many = [str(parts / "ok.png")] * 3000
+        process = subprocess.Popen([*SIGHTLINE, "score", bundle, *many, "-o", str(out)], stderr=subprocess.DEVNULL)
+        with process:
+            for _ in range(2000):
+                if out.exists() and out.stat().st_size > 5000:
+                    break
+                time.sleep(0.01)
+            process.kill()
+        text = out.read_text(encoding="utf-8")
+        assert text.endswith("\n")
+        assert len([json.loads(line) for line in text.splitlines()]) > 10
+
+    @pytest.mark.skipif(os.name == "nt", reason="reads through a POSIX pipe")
+    def test_a_reader_that_has_seen_enough(self, bundle, parts):
+        many = [str(parts / "ok.png")] * 500
+        with subprocess.Popen(
+            [*SIGHTLINE, "score", bundle, *many], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        ) as process:
+            assert process.stdout.readline()
+            process.stdout.close()
+            said = process.stderr.read()
+            process.wait(60)
+        assert b"Traceback" not in said
+
+    def test_the_bar_is_shown_when_asked_for_and_not_in_a_file(self, score, parts):
+        assert "100%" not in score(parts)[2]
+        assert "5/5" in score(parts, "--progress")[2]
+
+
+class TestExitCode:
+    @pytest.mark.parametrize(
+        ("fail_on", "name", "code"),
+        [
+            ("NG", "ng.png", 1),
+            ("NG", "review.png", 0),
+            ("ng,Review", "review.png", 1),
+            ("NOT_INSPECTED", "gone.png", 1),
+            ("NOT_INSPECTED", "ng.png", 0),
+        ],
+    )
+    def test_follows_the_outcomes_asked_for(self, score, parts, fail_on, name, code):
+        assert score(parts / name, "--fail-on", fail_on)[0] == code
+
+    @pytest.mark.parametrize("options", [("--fail-on", "NOK"), ("--threads", "0"), ("--format", "xml")])
+    def test_options_that_mean_nothing(self, bundle, parts, options, capsys):
+        with pytest.raises(SystemExit) as caught:
+            main(["score", bundle, str(parts), *options])
+        assert caught.value.code == 2
+        assert options[1] in capsys.readouterr().err
+
+    def test_no_bundle(self, tmp_path, parts, capsys):
+        assert main(["score", str(tmp_path / "missing"), str(parts)]) == 2
+        assert "expected the folder of a bundle or a zip of it, found nothing" in capsys.readouterr().err
+
+    def test_the_self_test_fails_before_an_image_is_scored(self, tmp_path, parts, capsys):
+        samples, _ = bundle_factory.golden_samples()
+        wrong = (samples[0].model_copy(update={"scores": (0.5, 0.5, 0.5)}), *samples[1:])
+        path = str(bundle_factory.write_bundle(tmp_path, golden=wrong))
+        assert main(["score", path, str(parts)]) == 0
+        capsys.readouterr()
+        assert main(["score", path, str(parts), "--self-test"]) == 2
+        out, err = capsys.readouterr()
+        assert out == ""
+        assert "the self test failed" in err
+
+
+def test_the_number_of_threads_changes_no_score(score, parts):
+    one, three = (score(parts, "--threads", number)[1] for number in (1, 3))
+    assert [line["scores"] for line in one] == [line["scores"] for line in three]
