@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
@@ -29,7 +29,7 @@ samples = st.builds(
     width=st.integers(0, 1000),
     attributes=st.dictionaries(text, text, max_size=2),
 )
-rows = st.lists(samples, max_size=5, unique_by=lambda sample: sample.path)
+rows = st.lists(samples, max_size=3, unique_by=lambda sample: sample.path)
 
 
 @pytest.fixture(scope="module")
@@ -49,6 +49,7 @@ def index(tmp_path):
     )
 
 
+@settings(max_examples=50, deadline=None)
 @given(rows)
 def test_what_is_saved_comes_back(folder, found):
     index = Index.build(folder, found)

@@ -10,6 +10,8 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import bundle_factory
 from sightline import bundle
@@ -20,6 +22,14 @@ from sightline.errors import BundleError
 @pytest.fixture
 def folder(tmp_path):
     return bundle_factory.write_bundle(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def whole_zip(tmp_path_factory):
+    """A small zip, so that damage often hits its directory."""
+    described, content = bundle_factory.contents(golden=())
+    content = {name: data for name, data in content.items() if not name.startswith("golden/")}
+    return bundle.pack(bundle.write(tmp_path_factory.mktemp("whole"), described, content))
 
 
 def zip_with(path, entries):
@@ -218,3 +228,18 @@ class TestZip:
         packed.write_bytes(packed.read_bytes()[:-200])
         with pytest.raises(BundleError):
             Bundle.open(packed)
+
+    @given(st.lists(st.tuples(st.floats(0, 1, exclude_max=True), st.integers(1, 255)), min_size=1, max_size=4))
+    @settings(max_examples=150, deadline=None)
+    def test_any_damage_is_a_bundle_error_or_harmless(self, whole_zip, tmp_path_factory, flips):
+        data = bytearray(whole_zip.read_bytes())
+        directory = data.find(b"PK\x01\x02")  # where a flip does most harm
+        for place, mask in flips:
+            data[directory + int((len(data) - directory) * place)] ^= mask
+        path = tmp_path_factory.mktemp("flipped") / "a.zip"
+        path.write_bytes(data)
+        try:
+            digest = Bundle.open(path).digest
+        except BundleError:
+            return
+        assert digest == Bundle.open(whole_zip).digest

@@ -151,3 +151,40 @@ def test_synth_keeps_what_it_is_told_in_the_truth(data, tmp_path):
     assert {sample.path: float(sample.attributes["severity"]) for sample in index.samples} == {
         row["path"]: row["severity"] for row in rows
     }
+
+
+@pytest.fixture
+def parts(data, tmp_path):
+    """Forty synthetic parts, half of them good."""
+    data("synth", "parts", "--count", 40, "--size", "64x64")
+    return tmp_path / "parts"
+
+
+def test_check_prints_the_split_and_succeeds(data, parts):
+    done = data("check", parts, "data.split.near_duplicates=null")
+    assert done.code == 0, done.out + done.err
+    for word in ("train", "validate", "calibrate", "test", "good", "scratch"):
+        assert word in done.out
+
+
+def test_check_of_images_that_cannot_be_trained_on_says_no(data, steel):
+    for path in (steel / "good").iterdir():
+        path.unlink()
+    (steel / "scratch" / "1.png").unlink()
+    done = data("check", steel)
+    assert done.code == 1
+    assert "dent" in done.out
+
+
+def test_check_names_a_damaged_image_and_goes_on(data, parts):
+    path = next((parts / "images" / "good").iterdir())
+    path.write_bytes(path.read_bytes()[:100])
+    done = data("check", parts, "data.split.near_duplicates=null")
+    assert path.name in done.out
+
+
+def test_preview_draws_a_sheet(data, parts):
+    pytest.importorskip("albumentations", reason="augmentation comes with the extra `train`")
+    done = data("preview", parts, "-o", "sheet.png")
+    assert (done.code, done.out) == (0, "sheet.png\n"), done.err
+    assert cv2.imread(str(parts.parent / "sheet.png")).shape[0] > 64

@@ -4,7 +4,7 @@ import unicodedata
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sightline.config.recipe import Data
@@ -97,6 +97,7 @@ def test_accents_taken_apart_are_the_same_label():
     assert [row.labels for row in rows] == [("Teil",), ("Teil",), ("x",)]
 
 
+@settings(deadline=None)
 @given(st.lists(st.sets(st.sampled_from(["a", "b", "c", "d"]), max_size=3), min_size=1, max_size=8), st.data())
 def test_mapping_keeps_every_row_that_is_not_ignored(labels, data):
     found = sorted(set().union(*labels))

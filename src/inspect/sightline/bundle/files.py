@@ -81,7 +81,7 @@ def _read_zip(path: Path) -> dict[str, bytes]:
             _check_entries(path, entries)
             top = _top_folder([entry.filename for entry in entries])
             return {entry.filename.removeprefix(top): archive.read(entry) for entry in entries}
-    except (zipfile.BadZipFile, zlib.error, EOFError) as error:
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, UnicodeDecodeError) as error:
         raise BundleError(f"{path}: the zip is damaged ({error})", hint="Copy or download it again.") from error
 
 

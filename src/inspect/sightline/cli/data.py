@@ -13,12 +13,18 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from sightline.config import Recipe
+    from sightline.dataset.prepare import Prepared
     from sightline.index import Index
 
 _SOURCE = """\
 SOURCE is a recipe, or a folder of images: its layout is then told by looking. An override replaces one value of the
 recipe, and works for a folder too:
   data.good=[ok, fine]    data.reader.kind=csv    data.split.test=0.3"""
+
+_CHECK = f"""\
+{_SOURCE}
+
+The exit code is 1 if the images cannot be trained on."""
 
 
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -32,6 +38,12 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     action = _add(actions, "index", _index, "write the table of images and labels", _SOURCE)
     _add_source(action)
     action.add_argument("-o", "--output", type=Path, default=Path("index.jsonl"), metavar="FILE", help=_by("the index"))
+    _add_source(
+        _add(actions, "check", _check, "say what the images and labels are worth, and how they are divided", _CHECK)
+    )
+    action = _add(actions, "preview", _preview, "draw images as the model will be shown them, augmented too", _SOURCE)
+    _add_source(action)
+    action.add_argument("-o", "--output", type=Path, default=Path("preview.png"), metavar="FILE", help=_by("the sheet"))
     action = _add(actions, "synth", _synth, "make images of a synthetic product, with labels, masks and boxes")
     action.add_argument("folder", type=Path, metavar="FOLDER", help="a new or empty folder")
     action.add_argument("--count", type=int, default=200, metavar="N", help=_by("how many images"))
@@ -79,23 +91,40 @@ def _index(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _synth(arguments: argparse.Namespace) -> int:
-    from tqdm import tqdm
+def _check(arguments: argparse.Namespace) -> int:
+    report = _prepared(_recipe(arguments.source, arguments.overrides)).report
+    print(report.text())
+    return 1 if report.errors else 0
 
+
+def _preview(arguments: argparse.Namespace) -> int:
+    from sightline.dataset.preview import contact_sheet
+
+    recipe = _recipe(arguments.source, arguments.overrides)
+    print(contact_sheet(_prepared(recipe).index, recipe, arguments.output))
+    return 0
+
+
+def _prepared(recipe: Recipe) -> Prepared:
+    from sightline.cli.progress import Bars
+    from sightline.dataset.prepare import prepare
+
+    with Bars() as progress:
+        return prepare(recipe.data, progress=lambda done, total: progress("read images", done, total))
+
+
+def _synth(arguments: argparse.Namespace) -> int:
+    from sightline.cli.progress import Bars
     from sightline.synth import write
 
-    with tqdm(total=arguments.count, unit=" images", disable=None) as bar:
-
-        def show(done: int, _: int) -> None:
-            bar.update(done - bar.n)
-
+    with Bars() as progress:
         write(
             arguments.folder,
             count=arguments.count,
             seed=arguments.seed,
             defect_rate=arguments.defect_rate,
             size=arguments.size,
-            progress=show,
+            progress=lambda done, total: progress("make images", done, total),
         )
     index = _true_index(arguments.folder)
     index.save(arguments.folder / "index.jsonl")

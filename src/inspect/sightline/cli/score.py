@@ -63,7 +63,7 @@ def run(arguments: argparse.Namespace) -> int:
     from sightline.runtime.threads import default_threads
 
     paths, total = _collect(arguments.images)
-    # Several images side by side on one thread each are done sooner than one after another on all threads.
+    # Several images at once, each on one thread: no processor waits for another in the middle of an image.
     inspector = Inspector.open(arguments.bundle, threads=1, self_test=arguments.self_test)
     counts: Counter[str] = Counter()
     start = time.perf_counter()

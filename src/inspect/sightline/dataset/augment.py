@@ -1,13 +1,16 @@
-"""Augmentation: the recipe's albumentations transforms as one pure function of image and seed. The only albumentations."""
+"""Augmentation: the recipe's albumentations transforms as one pure function of image and seed."""
 
 from __future__ import annotations
 
 import difflib
+import inspect
 import os
+import re
 import warnings
 from collections.abc import Sequence
 from typing import Any
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -19,11 +22,15 @@ import albumentations
 from sightline.config import Augmentation
 from sightline.errors import ConfigError
 
+_IN_GRAPH = ("Normalize", "ToFloat", "FromFloat", "ToTensorV2", "ToTensor3D")
+
 
 class Pipeline:
     """Transforms in order. The same image and seed give the same result, in any process and in any order of calls.
 
-    They see the preprocessed image, at the model's input size: decoded and resized once, images stay in memory.
+    They see the preprocessed image, at the model's input size: so every image is decoded and resized once and stays in
+    memory, and a blur or shift means as many pixels as the model sees. A transform that magnifies has no more detail to
+    show than that.
 
     Args:
         augmentations: The recipe's section; empty changes nothing.
@@ -33,10 +40,10 @@ class Pipeline:
     """
 
     def __init__(self, augmentations: Sequence[Augmentation]) -> None:
-        transforms = [_transform(number, settings) for number, settings in enumerate(augmentations)]
+        for number, settings in enumerate(augmentations):
+            _try(f"augment.{number}", settings)
+        transforms = [_transform(f"augment.{number}", settings) for number, settings in enumerate(augmentations)]
         self._compose = albumentations.Compose(transforms) if transforms else None
-        if self._compose is not None:
-            self._try(augmentations)
 
     def __call__(self, image: NDArray[np.uint8], seed: int) -> NDArray[np.uint8]:
         """Augments one image, uint8 (H, W, 3); the result has the same type and shape."""
@@ -46,38 +53,70 @@ class Pipeline:
         changed: NDArray[np.uint8] = self._compose(image=image)["image"]
         return changed
 
-    def _try(self, augmentations: Sequence[Augmentation]) -> None:
-        probe = np.zeros((64, 96, 3), np.uint8)
-        for number, settings in enumerate(augmentations):
-            alone = albumentations.Compose([_transform(number, settings, always=True)], seed=0)
-            try:
-                result = alone(image=probe)["image"]
-            except Exception as error:  # noqa: BLE001 - a transform may raise anything
-                raise ConfigError(f"augment.{number}: {settings.name} cannot be applied: {error}") from error
-            if not isinstance(result, np.ndarray) or result.dtype != np.uint8 or result.shape != probe.shape:
-                got = f"{result.dtype} {tuple(result.shape)}" if hasattr(result, "dtype") else type(result).__name__
-                raise ConfigError(
-                    f"augment.{number}: expected uint8 images of unchanged size from {settings.name}, got {got}",
-                    hint="Size is set by `input`, normalisation by `model.normalise`; both are also done at the edge.",
-                )
 
-
-def _transform(number: int, settings: Augmentation, *, always: bool = False) -> Any:  # noqa: ANN401 - albumentations' base
-    kind = getattr(albumentations, settings.name, None)
-    if not isinstance(kind, type) or not issubclass(kind, albumentations.BasicTransform):
-        names = [n for n, v in vars(albumentations).items() if isinstance(v, type) and issubclass(v, albumentations.BasicTransform)]
-        close = difflib.get_close_matches(settings.name, names, n=3)
+def _try(key: str, settings: Augmentation) -> None:
+    """Applies a transform once, to a made-up image, so that a recipe fails before an hour of training."""
+    probe = np.random.default_rng(0).integers(0, 256, (64, 96, 3), np.uint8)
+    transform = _transform(key, settings.model_copy(update={"p": 1.0}))
+    try:
+        result = albumentations.Compose([transform], seed=0)(image=probe)["image"]
+    except (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError, cv2.error) as error:
+        raise ConfigError(f"{key}: {settings.name} cannot be applied to an image alone: {_line(error)}") from error
+    if not isinstance(result, np.ndarray) or result.dtype != np.uint8 or result.shape != probe.shape:
+        got = f"{result.dtype} {tuple(result.shape)}" if hasattr(result, "dtype") else type(result).__name__
         raise ConfigError(
-            f"augment.{number}.name: albumentations {albumentations.__version__} has no transform {settings.name!r}",
-            hint=f"Did you mean {' or '.join(close)}?" if close else "",
+            f"{key}: expected uint8 images of unchanged size {probe.shape} from {settings.name}, got {got}",
+            hint="`input` sets the size, in training and at the edge alike.",
         )
-    parameters = {key: tuple(v) if isinstance(v, list) else v for key, v in settings.parameters.items()}
-    if always:
-        parameters["p"] = 1.0
+
+
+def _transform(key: str, settings: Augmentation) -> albumentations.BasicTransform:
+    kind = _kind(key, settings.name)
+    given = {name: tuple(v) if isinstance(v, list) else v for name, v in settings.parameters.items()}
+    known = [name for name in inspect.signature(kind.__init__).parameters if name != "self"]
+    for name in given:
+        # albumentations would only warn, and train without what was asked for.
+        if name not in known:
+            raise ConfigError(
+                f"{key}.{name}: {settings.name} has no parameter {name!r}",
+                hint=_meant(name, known) or f"It has: {', '.join(known)}.",
+            )
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("error")  # albumentations only warns of parameters it does not know
-            return kind(**parameters)
-    except (TypeError, ValueError, UserWarning) as error:
-        reason = " ".join(str(error).split())
-        raise ConfigError(f"augment.{number}: {settings.name} refuses its parameters: {reason}") from error
+            warnings.simplefilter("error")
+            made: albumentations.BasicTransform = kind(**given)
+    except (TypeError, UserWarning, ValueError) as error:
+        raise ConfigError(f"{key}: {settings.name} refuses its parameters: {_line(error)}") from error
+    return made
+
+
+def _kind(key: str, name: str) -> Any:  # noqa: ANN401 - a class of albumentations, which is not typed
+    if name in _IN_GRAPH:
+        raise ConfigError(
+            f"{key}.name: {name} is no augmentation here: images stay uint8 until they are in the model's graph",
+            hint="Set mean and standard deviation in `model.normalise`, so that the edge does the same.",
+        )
+    kinds = {
+        n: kind
+        for n, kind in vars(albumentations).items()
+        if isinstance(kind, type) and issubclass(kind, albumentations.BasicTransform)
+    }
+    if name not in kinds:
+        raise ConfigError(
+            f"{key}.name: albumentations {albumentations.__version__} has no transform {name!r}",
+            hint=_meant(name, list(kinds)) or "Such as HorizontalFlip, Affine or RandomBrightnessContrast.",
+        )
+    return kinds[name]
+
+
+def _meant(name: str, known: Sequence[str]) -> str:
+    lowered = {candidate.lower(): candidate for candidate in known}
+    close = difflib.get_close_matches(name.lower(), lowered, n=3)
+    return f"Did you mean {' or '.join(lowered[c] for c in close)}?" if close else ""
+
+
+def _line(error: Exception) -> str:
+    """The reason in one line, without pydantic's links and count."""
+    return " ".join(
+        re.sub(r"\[type=.*|For further information.*|\d+ validation errors? for \w+", "", str(error)).split()
+    )

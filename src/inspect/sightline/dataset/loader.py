@@ -82,10 +82,11 @@ class EpochOrder(Sampler[tuple[int, int]]):
     Args:
         count: How many samples.
         seed: The recipe's; None keeps their order.
+        epoch: The first round's.
     """
 
-    def __init__(self, count: int, *, seed: int | None) -> None:
-        self._count, self._seed, self._epoch = count, seed, 0
+    def __init__(self, count: int, *, seed: int | None, epoch: int = 0) -> None:
+        self._count, self._seed, self._epoch = count, seed, epoch
 
     def set_epoch(self, epoch: int) -> None:
         """Chooses the epoch that the next round is; Lightning calls it."""
@@ -105,14 +106,25 @@ class EpochOrder(Sampler[tuple[int, int]]):
 
 
 def batches(
-    dataset: ImageDataset, *, batch_size: int, seed: int | None, workers: int = 0
+    dataset: ImageDataset, *, batch_size: int, seed: int | None, first_epoch: int = 0, workers: int = 0
 ) -> DataLoader[tuple[Tensor, Tensor]]:
-    """Batches of a dataset, shuffled if there is a seed; then a last batch of one image is left out of the round."""
+    """Batches of a dataset, in an order shuffled anew each epoch if there is a seed.
+
+    A last batch of a single image is left out of a shuffled round: batch normalisation cannot learn from it.
+
+    Args:
+        dataset: The images.
+        batch_size: Images a batch.
+        seed: The recipe's; None keeps the order.
+        first_epoch: Epoch of the first round, for loading processes that begin before `EpochOrder.set_epoch` is called.
+        workers: Loading processes; 0 loads in this one.
+    """
     return DataLoader(
         dataset,
         batch_size=batch_size,
-        sampler=EpochOrder(len(dataset), seed=seed),
+        sampler=EpochOrder(len(dataset), seed=seed, epoch=first_epoch),
         num_workers=workers,
+        persistent_workers=workers > 0,
         drop_last=seed is not None and len(dataset) > batch_size and len(dataset) % batch_size == 1,
         pin_memory=torch.cuda.is_available(),
     )

@@ -59,7 +59,16 @@ def _line(
     row = np.hstack(tiles)
     head = np.full((_LABEL, row.shape[1], 3), 255, np.uint8)
     text = f"{name}: {sample.path}, as preprocessed, then augmented"
-    cv2.putText(head, text.encode("ascii", "replace").decode(), (_GAP, 16), cv2.FONT_HERSHEY_SIMPLEX, 0.45, (48, 52, 63), 1, cv2.LINE_AA)
+    cv2.putText(
+        head,
+        text.encode("ascii", "replace").decode(),
+        (_GAP, 16),
+        cv2.FONT_HERSHEY_SIMPLEX,
+        0.45,
+        (48, 52, 63),
+        1,
+        cv2.LINE_AA,
+    )
     return np.vstack([head, row])
 
 
@@ -74,4 +83,4 @@ def _outlined(plain: NDArray[np.uint8], index: Index, sample: Sample, recipe: Re
 
 
 def _framed(tile: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    return cv2.copyMakeBorder(tile, 0, _GAP, _GAP, 0, cv2.BORDER_CONSTANT, value=(255, 255, 255))
+    return np.pad(tile, ((0, _GAP), (_GAP, 0), (0, 0)), constant_values=255)

@@ -4,6 +4,6 @@
     >>> bundle = export(RunFolder.open("runs/steel-strip-20260101-120000"))  # doctest: +SKIP
 """
 
-from sightline.export.export import export
+from sightline.export.pipeline import export
 
 __all__ = ["export"]

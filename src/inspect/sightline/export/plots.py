@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from sklearn.metrics import precision_recall_curve, roc_curve
 
 from sightline.export.evaluate import Scored
+from sightline.verdict import ANY_DEFECT
 
 _OK, _NG, _INK = "#2a9d8f", "#d1495b", "#30343f"
 _DPI = 110
@@ -97,19 +98,20 @@ def reliability(scored: Scored) -> Figure:
 
 
 def histograms(scored: Scored) -> Figure:
-    """Scores of each type on frames that show it and on all others, with its threshold."""
-    rows = len(scored.classes)
-    figure = Figure(figsize=(7.2, 1.0 + 1.25 * rows), layout="constrained")
-    for k, (name, axes) in enumerate(zip(scored.classes, np.atleast_1d(figure.subplots(rows, 1, sharex=True)), strict=True)):
-        shows, score = scored.truth[:, k], scored.scores[:, k]
+    """Scores of each type on frames that show it and on all others; dashed is the threshold."""
+    rows = [(n, scored.truth[:, k], scored.scores[:, k]) for k, n in enumerate(scored.classes)]
+    if ANY_DEFECT in scored.policy.thresholds:
+        rows.insert(0, (ANY_DEFECT, scored.truth.any(axis=1), scored.policy.defect_score(scored.scores)))
+    figure = Figure(figsize=(7.2, 1.0 + 1.25 * len(rows)), layout="constrained")
+    all_axes = figure.subplots(len(rows), 1, sharex=True, squeeze=False)[:, 0]
+    for (name, shows, score), axes in zip(rows, all_axes, strict=True):
         bins = np.linspace(0, 1, 41)
         axes.hist(score[~shows], bins, color=_OK, alpha=0.75, label="others")
         axes.hist(score[shows], bins, color=_NG, alpha=0.75, label="shows it")
-        limit = scored.policy.thresholds.get(name) or scored.policy.thresholds.get("*")
-        if limit is not None:
-            axes.axvline(limit.ng, color=_INK, lw=1.2, ls="--")
+        if name in scored.policy.thresholds:
+            axes.axvline(scored.policy.thresholds[name].ng, color=_INK, lw=1.2, ls="--")
         axes.set_yscale("symlog", linthresh=5)
-        axes.set_title(name, fontsize=9, loc="left")
+        axes.set_title("any defect" if name == ANY_DEFECT else name, fontsize=9, loc="left")
         _plain(axes)
     figure.axes[0].legend(frameon=False, fontsize=8, loc="upper center", ncols=2)
     figure.supxlabel("calibrated score (dashed: threshold); counts on a logarithmic scale", fontsize=9)

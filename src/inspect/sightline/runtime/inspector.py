@@ -136,14 +136,12 @@ class Inspector:
     def _frame(self, source: Source) -> Frame:
         bits = self.manifest.input.bits
         name = _name(source)
-        match source:
-            case str() | Path():
-                return Frame(image.read(Path(source), bits=bits), name)
-            case Frame():
-                return Frame(image.to_rgb(source.image, name=name or "frame", bits=bits), name)
-            case np.ndarray():
-                return Frame(image.to_rgb(source, name="frame", bits=bits), name)
-        raise ImageError(f"expected a frame, an array or the path of an image, got {type(source).__name__}")
+        if isinstance(source, str | Path):
+            return Frame(image.read(Path(source), bits=bits), name)
+        pixels = source.image if isinstance(source, Frame) else source
+        if not isinstance(pixels, np.ndarray):
+            raise ImageError(f"expected a frame, an array or the path of an image, got {type(pixels).__name__}")
+        return Frame(image.to_rgb(pixels, name=name or "frame", bits=bits), name)
 
     def _read(self, frames: Sequence[Frame]) -> list[Reading]:
         batch = np.stack([image.prepare(frame.image, self.manifest.input) for frame in frames])
@@ -163,9 +161,6 @@ class Inspector:
 
 
 def _name(source: Source) -> str:
-    match source:
-        case str() | Path():
-            return str(source)
-        case Frame():
-            return source.id
-    return ""
+    if isinstance(source, str | Path):
+        return str(source)
+    return source.id if isinstance(source, Frame) else ""

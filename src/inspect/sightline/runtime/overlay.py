@@ -113,7 +113,7 @@ def save(inspection: Inspection, manifest: Manifest, folder: Path) -> Path | Non
     if drawn is None:
         return None
     source = Path(inspection.verdict.frame)
-    mark = hashlib.sha256(str(source.absolute()).encode(errors="surrogateescape")).hexdigest()[:10]
+    mark = hashlib.sha256(str(source.absolute()).encode(errors="surrogatepass")).hexdigest()[:10]
     path = folder / f"{source.stem}-{mark}.jpg"
     path.write_bytes(jpeg(drawn))
     return path

@@ -1,140 +1,185 @@
-"""A thin face over MLflow's client: one run on one server. Everything it does may be done twice without harm."""
+"""One run on a tracking server. Everything here may be done twice without harm."""
 
 from __future__ import annotations
 
-import os
+import json
+import posixpath
+import re
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
-# Read by mlflow when it calls a server: one that is down must cost seconds, not the minutes of mlflow's own patience.
-os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
-os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "20")
-
-import mlflow
-import requests
-import sqlalchemy.exc
-from mlflow import MlflowClient
-from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunTag
+from mlflow.entities import Dataset, DatasetInput, Experiment, InputTag, LifecycleStage, Metric, Param, Run, RunTag
 from mlflow.exceptions import MlflowException
 
 from sightline.errors import TrackingError
+from sightline.tracking.client import connect, reaching, shown
+from sightline.train.record import Artifact, DatasetPart, Event, Metrics, Params, Tags
 
 _Row = TypeVar("_Row")
 
-_PARAMS_A_CALL, _METRICS_A_CALL, _LONGEST_VALUE = 100, 1000, 6000  # limits of MLflow's API
-_UNREACHABLE = (MlflowException, requests.RequestException, sqlalchemy.exc.SQLAlchemyError, OSError)
+# Limits of MLflow's API.
+_PARAMS_A_CALL, _METRICS_A_CALL = 100, 1000
+_LONGEST_NAME, _LONGEST_PARAM, _LONGEST_TAG = 250, 6000, 8000
+
+KEY = "sightline.run"
+"""The tag that a run is found again by."""
+
+NOTE, USER = "mlflow.note.content", "mlflow.user"
+"""The tags that MLflow shows as a run's description and author."""
+
+_KIND = {"mlflow.experimentKind": "custom_model_development"}  # else MLflow's pages are those for chat bots
 
 
 class Server:
     """One run on a tracking server.
 
+    The run is found again by its id or, where that got lost, by its key. Where the server has none, a new one is made.
+
     Args:
         uri: Of the server, or ``sqlite:///file``.
-        experiment: Its name; made if it is not there.
-        run_id: The run to go on with, or None for a new one.
+        experiment: Experiment of a new run; made if it is not there, restored if it was deleted.
+        run_id: MLflow's id of the run, or None.
+        key: Tells the run from all others; letters, digits and hyphens.
         name: Name of a new run.
+        start: When a new run began, in ms since 1970.
+        tags: Of a new run.
 
     Attributes:
         uri: As given.
+        client: MLflow's client.
         run_id: MLflow's id of the run.
+        experiment_id: MLflow's id of its experiment.
 
     Raises:
-        TrackingError: The server can't be reached or refuses.
+        TrackingError: The server cannot be reached or refuses, or the run was deleted there.
     """
 
-    def __init__(self, uri: str, experiment: str, *, run_id: str | None, name: str) -> None:
+    def __init__(
+        self,
+        uri: str,
+        experiment: str,
+        *,
+        run_id: str | None,
+        key: str,
+        name: str,
+        start: int,
+        tags: Mapping[str, str],
+    ) -> None:
         self.uri = uri
-        with _failing_as(uri):
-            self._client = MlflowClient(tracking_uri=uri, registry_uri=uri)
-            self.experiment_id = self._experiment(experiment)
-            if run_id is None:
-                run_id = self._client.create_run(self.experiment_id, run_name=name).info.run_id
-            else:
-                self._client.update_run(run_id, status="RUNNING")
-        self.run_id = run_id
+        self.client = connect(uri)
+        with reaching(uri):
+            run = self._by_id(run_id) if run_id else None
+            if run is None:
+                home = self._experiment(experiment)
+                run = self._by_key(home, key) or self.client.create_run(home, start, {**tags, KEY: key}, name)
+        self.run_id: str = run.info.run_id
+        self.experiment_id: str = run.info.experiment_id
+        if run.info.lifecycle_stage == LifecycleStage.DELETED:
+            raise TrackingError(
+                f"the run {self.run_id} was deleted in MLflow at {shown(uri)}",
+                hint=f"Restore it with `mlflow runs restore --run-id {self.run_id}`, "
+                "or delete tracking.json in the run folder to send it as a new run.",
+            )
 
-    def params(self, values: Mapping[str, object]) -> None:
-        """Logs flat parameters; MLflow lets none of them change later."""
-        rows = [Param(key, str(value)[:_LONGEST_VALUE]) for key, value in values.items()]
-        with _failing_as(self.uri):
-            for part in _parts(rows, _PARAMS_A_CALL):
-                self._client.log_batch(self.run_id, params=part)
+    def send(self, events: Sequence[Event], artifacts: Path) -> None:
+        """Sends events in few calls, whatever their number.
 
-    def metrics(self, rows: Sequence[tuple[str, float, int, int]]) -> None:
-        """Logs metrics, each a name, value, time in ms since 1970 and step."""
-        with _failing_as(self.uri):
-            for part in _parts([Metric(*row) for row in rows], _METRICS_A_CALL):
-                self._client.log_batch(self.run_id, metrics=part)
+        Args:
+            events: What was recorded.
+            artifacts: The folder that their artifacts lie in.
 
-    def tags(self, values: Mapping[str, str]) -> None:
-        """Sets tags."""
-        with _failing_as(self.uri):
-            self._client.log_batch(self.run_id, tags=[RunTag(key, value) for key, value in values.items()])
-
-    def dataset(self, name: str, digest: str, context: str, source: str, profile: str) -> None:
-        """Records one part of the data as an input of the run."""
-        dataset = Dataset(name=name, digest=digest[:36], source_type="local", source=source, profile=profile)
-        with _failing_as(self.uri):
-            self._client.log_inputs(self.run_id, [DatasetInput(dataset, [InputTag("mlflow.data.context", context)])])
-
-    def artifact(self, path: Path, folder: str) -> None:
-        """Uploads a file, or a folder with all it holds, under the given folder of the run's artifacts."""
-        with _failing_as(self.uri):
-            if path.is_dir():
-                self._client.log_artifacts(self.run_id, str(path), f"{folder}/{path.name}" if folder else path.name)
-            else:
-                self._client.log_artifact(self.run_id, str(path), folder or None)
-
-    def publish(self, bundle: Path, name: str, alias: str) -> str:
-        """Logs the bundle as a model, registers it, and moves the alias to the new version.
-
-        Returns:
-            The version that the registry gave it.
+        Raises:
+            TrackingError: The server cannot be reached or refuses; some of the events may have arrived.
         """
-        with _failing_as(self.uri):
-            mlflow.set_tracking_uri(self.uri)
-            mlflow.set_registry_uri(self.uri)
-            with mlflow.start_run(run_id=self.run_id):
-                info = mlflow.pyfunc.log_model(
-                    name="bundle",
-                    python_model=str(Path(__file__).with_name("served.py")),
-                    artifacts={"bundle": str(bundle)},
-                    pip_requirements=["sightline", "mlflow", "pandas"],
-                    registered_model_name=name,
-                )
-            version = str(info.registered_model_version)
-            self._client.set_registered_model_alias(name, alias, version)
-            return version
+        with reaching(self.uri):
+            self._params([event for event in events if isinstance(event, Params)])
+            self._tags([event for event in events if isinstance(event, Tags)])
+            self._metrics([event for event in events if isinstance(event, Metrics)])
+            self._datasets([event for event in events if isinstance(event, DatasetPart)])
+            self._artifacts([event.path for event in events if isinstance(event, Artifact)], artifacts)
 
-    def end(self, status: str) -> None:
-        """Closes the run as FINISHED, FAILED or KILLED."""
-        with _failing_as(self.uri):
-            self._client.set_terminated(self.run_id, status)
+    def begin(self) -> None:
+        """Shows the run as being in progress."""
+        with reaching(self.uri):
+            self.client.update_run(self.run_id, status="RUNNING")
+
+    def end(self, status: str, time: int) -> None:
+        """Closes the run as FINISHED, FAILED or KILLED at a time in ms since 1970."""
+        with reaching(self.uri):
+            self.client.set_terminated(self.run_id, status, time)
+
+    def _params(self, events: Sequence[Params]) -> None:
+        """Logs settings; one that is there already stays as it is, for MLflow lets none change."""
+        there = self.client.get_run(self.run_id).data.params if events else {}
+        values = {_name(key): value[:_LONGEST_PARAM] for event in events for key, value in event.values.items()}
+        rows = [Param(key, value) for key, value in values.items() if key not in there]
+        for part in _parts(rows, _PARAMS_A_CALL):
+            self.client.log_batch(self.run_id, params=part)
+
+    def _tags(self, events: Sequence[Tags]) -> None:
+        values = {_name(key): value[:_LONGEST_TAG] for event in events for key, value in event.values.items()}
+        for part in _parts([RunTag(key, value) for key, value in values.items()], _PARAMS_A_CALL):
+            self.client.log_batch(self.run_id, tags=part)
+
+    def _metrics(self, events: Sequence[Metrics]) -> None:
+        rows = [Metric(_name(key), value, e.time, e.step) for e in events for key, value in e.values.items()]
+        for part in _parts(rows, _METRICS_A_CALL):
+            self.client.log_batch(self.run_id, metrics=part)
+
+    def _datasets(self, events: Sequence[DatasetPart]) -> None:
+        """Records the parts of the data as inputs; an empty part is none."""
+        rows = [_input(event) for event in events if event.counts]
+        if rows:
+            self.client.log_inputs(self.run_id, rows)
+
+    def _artifacts(self, names: Sequence[str], root: Path) -> None:
+        """Uploads each file or folder once; what is no longer there is left out."""
+        for name in dict.fromkeys(names):
+            path = root / name
+            if path.is_dir():
+                self.client.log_artifacts(self.run_id, str(path), name)
+            elif path.is_file():
+                self.client.log_artifact(self.run_id, str(path), posixpath.dirname(name) or None)
+
+    def _by_id(self, run_id: str) -> Run | None:
+        try:
+            return self.client.get_run(run_id)
+        except MlflowException as error:
+            if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+                raise
+            return None  # the database is another one, or the run was deleted for good
+
+    def _by_key(self, experiment_id: str, key: str) -> Run | None:
+        found = self.client.search_runs([experiment_id], f"tags.`{KEY}` = '{key}'", max_results=1)
+        return found[0] if found else None
 
     def _experiment(self, name: str) -> str:
-        found = self._client.get_experiment_by_name(name)
+        found: Experiment | None = self.client.get_experiment_by_name(name)
         if found is None:
-            return str(self._client.create_experiment(name))
-        if found.lifecycle_stage == "deleted":
-            self._client.restore_experiment(found.experiment_id)
+            return str(self.client.create_experiment(name, tags=_KIND))
+        if found.lifecycle_stage == LifecycleStage.DELETED:
+            self.client.restore_experiment(found.experiment_id)
         return str(found.experiment_id)
 
 
-@contextmanager
-def _failing_as(uri: str) -> Iterator[None]:
-    try:
-        yield
-    except _UNREACHABLE as error:
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise TrackingError(f"the tracking server {_without_password(uri)} does not take the run: {reason[:300]}") from error
+def _input(event: DatasetPart) -> DatasetInput:
+    profile = {"num_rows": sum(event.counts.values()), **event.counts}
+    dataset = Dataset(
+        name=event.name,
+        digest=event.digest[:12],  # it is part of the name that MLflow shows
+        source_type="local",
+        source=json.dumps({"uri": event.source}),
+        profile=json.dumps(profile),
+    )
+    return DatasetInput(dataset, [InputTag("mlflow.data.context", event.context)])
 
 
-def _without_password(uri: str) -> str:
-    head, at, host = uri.rpartition("@")
-    return f"{head.partition('://')[0]}://***@{host}" if at else uri
+def _name(key: str) -> str:
+    """The key as MLflow takes it: what it refuses in a name, such as brackets, becomes an underscore."""
+    return posixpath.normpath(re.sub(r"[^\w.\-/ ]", "_", key)).strip("/")[:_LONGEST_NAME]
 
 
-def _parts(rows: Sequence[_Row], size: int) -> list[list[_Row]]:
-    return [list(rows[start : start + size]) for start in range(0, len(rows), size)]
+def _parts(rows: Sequence[_Row], size: int) -> Iterator[list[_Row]]:
+    for start in range(0, len(rows), size):
+        yield list(rows[start : start + size])

@@ -1,36 +1,46 @@
-"""Sends a run folder's events to a tracking server, each once, whenever the server can be reached."""
+"""Sends what a run folder recorded to a tracking server, whenever the server can be reached."""
 
 from __future__ import annotations
 
-import json
+import getpass
 import os
+import platform
 import time
 from collections.abc import Callable
-from pathlib import Path
+from typing import Literal
 
 from pydantic import BaseModel, ValidationError
 
 from sightline.bundle import Bundle
-from sightline.errors import TrackingError
-from sightline.tracking.server import Server
-from sightline.train.record import Artifact, DatasetPart, Event, Metrics, Params, RunFolder, Tags
+from sightline.errors import SightlineError, TrackingError
+from sightline.tracking import note, registry
+from sightline.tracking.client import shown
+from sightline.tracking.server import NOTE, USER, Server
+from sightline.train.record import RunFolder, Tags
 
 DEFAULT_URI = "sqlite:///mlflow.db"
 
-_PAUSE = 30.0  # seconds between two tries at a server that was down
+Status = Literal["RUNNING", "FINISHED", "FAILED", "KILLED"]
+"""How a run stands, in MLflow's words."""
+
+_PAUSE = 30.0  # seconds to rest after a failure, at least
+_REST = 10  # sending is followed by a rest this many times as long, so that it costs a tenth of the time at most
 
 
 class _Sent(BaseModel):
-    """What one server has of this run."""
+    """What one server has of the run: so many events, the last of which was recorded at ``last``."""
 
     run_id: str
     events: int = 0
+    last: int = 0
     bundle: str = ""
+    version: str = ""
 
 
 class _State(BaseModel):
-    """``tracking.json`` in the run folder: server -> what it has."""
+    """``tracking.json`` in the run folder: how the run stands, and what each server has of it."""
 
+    status: Status = "RUNNING"
     servers: dict[str, _Sent] = {}
 
 
@@ -40,114 +50,150 @@ class Tracker:
     Args:
         run: The run.
         uri: The tracking server; by default the recipe's, else MLFLOW_TRACKING_URI, else sqlite:///mlflow.db.
-        say: Told in one line, once, that the server cannot be reached, and what to do about it later.
+        say: Told in whole lines where the run can be seen, or why it cannot and what to do.
 
     Attributes:
         uri: The tracking server.
     """
 
     def __init__(self, run: RunFolder, *, uri: str | None = None, say: Callable[[str], None] = print) -> None:
-        settings = run.recipe.track
-        self.uri = uri or settings.uri or os.environ.get("MLFLOW_TRACKING_URI") or DEFAULT_URI
-        self._run, self._say, self._settings = run, say, settings
-        self._off = not settings.enabled and uri is None
+        self._settings = run.recipe.track
+        self.uri = uri or self._settings.uri or os.environ.get("MLFLOW_TRACKING_URI") or DEFAULT_URI
+        self._model = self._settings.register_as or run.recipe.name
+        self._run, self._say = run, say
         self._file = run.path / "tracking.json"
         self._state = self._load()
         self._server: Server | None = None
-        self._try_again_at = 0.0
+        self._next = 0.0
         self._said = False
 
     @property
     def run_id(self) -> str | None:
         """MLflow's id of the run on this server, or None as long as it has never been reached."""
-        sent = self._state.servers.get(self.uri)
+        sent = self._state.servers.get(shown(self.uri))
         return sent.run_id if sent else None
 
     def drain(self) -> None:
-        """Sends what can be sent; a server that is down is said once, and asked again after a pause."""
-        if self._off or time.monotonic() < self._try_again_at:
+        """Sends what is new, for calling while training goes on.
+
+        It never fails, and takes a tenth of the time at most: it rests after each call, and longer after a failure,
+        which is said once.
+        """
+        if not self._settings.enabled or time.monotonic() < self._next:
             return
-        try:
-            self.send()
-        except TrackingError as error:
-            self._try_again_at = time.monotonic() + _PAUSE
-            if not self._said:
-                self._say(f"{error.message}\nTraining goes on; send the run later: sightline track {self._run.path}")
+        start = time.monotonic()
+        failed = self._attempt(self._send_while_running)
+        if failed and not self._said:
+            self._say(f"{failed}\nThe run goes on; what is missing there is sent as soon as it can be.")
             self._said = True
+        now = time.monotonic()
+        self._next = now + max(_REST * (now - start), _PAUSE if failed else 0)
 
-    def finish(self, bundle: Path | None, *, status: str = "FINISHED") -> None:
-        """Sends all that is left, registers the bundle and closes the run; like `drain`, it does not fail."""
-        self._try_again_at = 0.0
-        self.drain()
-        if self._server is None or self._try_again_at > 0:
-            return
-        try:
-            if bundle is not None:
-                self.publish(bundle)
-            self._server.end(status)
-        except TrackingError as error:
-            self._say(f"{error.message}\nSend the rest later: sightline track {self._run.path}")
+    def finish(self, status: Status) -> None:
+        """Notes how the run ended and uploads all that is left; like `drain`, it does not fail."""
+        self._state.status = status
+        if self._settings.enabled:
+            failed = self._attempt(self.upload)
+            self._say(f'{failed}\nSend the run later: sightline track "{self._run.path}"' if failed else self.where())
 
-    def send(self) -> None:
-        """Sends the events that the server has not got.
+    def upload(self) -> None:
+        """Sends all that the server has not got, registers the bundle if there is one, and closes the run.
 
         Raises:
             TrackingError: The server cannot be reached or refuses.
+            BundleError: The bundle in the run folder is damaged.
         """
-        server = self._connect()
-        sent = self._state.servers[self.uri]
-        events = self._run.events()
-        for event in events[sent.events :]:
-            _send(server, event, self._run.artifacts)
-            sent.events += 1
-            self._save()
-
-    def publish(self, bundle: Path) -> None:
-        """Registers a bundle as a model with the recipe's alias, unless this very bundle is registered already.
-
-        Raises:
-            TrackingError: The server cannot be reached or refuses.
-        """
-        server = self._connect()
-        sent, digest = self._state.servers[self.uri], Bundle.open(bundle).digest
-        if sent.bundle == digest:
-            return
-        server.publish(bundle, self._settings.register_as or self._run.recipe.name, self._settings.alias)
-        sent.bundle = digest
         self._save()
-
-    def _connect(self) -> Server:
-        if self._server is None:
-            sent = self._state.servers.get(self.uri)
-            experiment = self._settings.experiment or self._run.recipe.name
-            self._server = Server(self.uri, experiment, run_id=sent.run_id if sent else None, name=self._run.path.name)
-            self._state.servers[self.uri] = sent or _Sent(run_id=self._server.run_id)
+        server, sent = self._connect()
+        self._send(server, sent)
+        bundle = self._run.path / "bundle" / f"{self._run.recipe.name}-{self._run.recipe.version}"
+        if bundle.is_dir():
+            self._publish(server, sent, Bundle.open(bundle))
+            self._state.status = "FINISHED"
             self._save()
-        return self._server
+        if self._state.status != "RUNNING":
+            server.end(self._state.status, sent.last)
+
+    def where(self) -> str:
+        """Where a run that was sent is seen, and the name of its model."""
+        server, sent = self._connect()
+        address = shown(self.uri).rstrip("/")
+        if address.startswith("http"):
+            lines = [f"MLflow  {address}/#/experiments/{server.experiment_id}/runs/{server.run_id}"]
+        else:
+            lines = [f"MLflow  run {self._run.path.name}; to look: mlflow ui --backend-store-uri {address}"]
+        if sent.version:
+            lines.append(f"model   {self._model}, version {sent.version}: models:/{self._model}@{self._settings.alias}")
+        return "\n".join(lines)
+
+    def _attempt(self, step: Callable[[], None]) -> str:
+        """Does a step; what it raised as text, or nothing."""
+        try:
+            step()
+        except SightlineError as error:
+            return str(error)
+        return ""
+
+    def _send_while_running(self) -> None:
+        server, sent = self._connect()
+        if self._state.status != "RUNNING":  # a run that had ended goes on
+            server.begin()
+            self._state.status = "RUNNING"
+        self._send(server, sent)
+
+    def _send(self, server: Server, sent: _Sent) -> None:
+        events = self._run.events()
+        if not 0 < sent.events <= len(events) or events[sent.events - 1].time != sent.last:
+            sent.events = 0  # a resume shortened the log: send all of it, for what comes twice does no harm
+        if new := events[sent.events :]:
+            server.send(new, self._run.artifacts)
+            sent.events, sent.last = len(events), events[-1].time
+            self._save()
+
+    def _publish(self, server: Server, sent: _Sent, bundle: Bundle) -> None:
+        if sent.bundle == bundle.digest:
+            return
+        server.send([Tags(values={NOTE: note.of_bundle(bundle)})], self._run.artifacts)
+        sent.version = registry.publish(server, bundle, self._model, self._settings.alias)
+        sent.bundle = bundle.digest
+
+    def _connect(self) -> tuple[Server, _Sent]:
+        key = shown(self.uri)
+        if self._server is None:
+            sent = self._state.servers.get(key)
+            events = self._run.events()
+            begun, recipe = events[0].time if events else 0, self._run.recipe
+            self._server = Server(
+                self.uri,
+                self._settings.experiment or recipe.name,
+                run_id=sent.run_id if sent else None,
+                key=f"{recipe.name}-{begun}",
+                name=self._run.path.name,
+                start=begun,
+                tags={NOTE: note.of_folder(self._run.path.resolve(), platform.node()), USER: _user()},
+            )
+            if sent is None or sent.run_id != self._server.run_id:
+                self._state.servers[key] = _Sent(run_id=self._server.run_id)
+                self._save()
+        return self._server, self._state.servers[key]
 
     def _load(self) -> _State:
         try:
             return _State.model_validate_json(self._file.read_bytes())
-        except FileNotFoundError:
-            return _State()
-        except ValidationError as error:
-            raise TrackingError(f"{self._file} is damaged", hint="Delete it; the run is then sent anew.") from error
+        except (FileNotFoundError, ValidationError):
+            return _State()  # nothing is lost: a run is found again by its key, and what comes twice does no harm
 
     def _save(self) -> None:
         aside = self._file.with_suffix(".part")
-        aside.write_text(self._state.model_dump_json(indent=1), encoding="utf-8")
-        os.replace(aside, self._file)
+        try:
+            aside.write_text(self._state.model_dump_json(indent=1), encoding="utf-8")
+            aside.replace(self._file)
+        except OSError as error:
+            raise TrackingError(f"{self._file} cannot be written: {error.strerror}") from error
 
 
-def _send(server: Server, event: Event, artifacts: Path) -> None:
-    match event:
-        case Params():
-            server.params(event.values)
-        case Metrics():
-            server.metrics([(name, value, event.time, event.step) for name, value in event.values.items()])
-        case Tags():
-            server.tags(event.values)
-        case DatasetPart():
-            server.dataset(event.name, event.digest, event.context, event.source, json.dumps(event.counts))
-        case Artifact():
-            server.artifact(artifacts / event.path, Path(event.path).parent.as_posix().removeprefix("."))
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (ImportError, KeyError, OSError):  # a container or service account without a name
+        return ""

@@ -3,169 +3,104 @@
 from __future__ import annotations
 
 import logging
-import sys
-import time
+import signal
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Literal
 
-import psutil
 import torch
-from lightning.pytorch import Callback, LightningModule, Trainer
+import yaml
+from lightning.fabric.utilities.warnings import PossibleUserWarning
+from lightning.pytorch import Callback, Trainer
 from torch import Tensor
+from torch.utils import deterministic
 from torch.utils.data import DataLoader
 from tqdm import tqdm
 
+from sightline import config
 from sightline.config import Recipe
 from sightline.dataset.augment import Pipeline
-from sightline.dataset.loader import ImageDataset, batches, mixed
+from sightline.dataset.loader import ImageDataset, batches
 from sightline.errors import TrainError
-from sightline.index import Index, Split
+from sightline.index import Split
 from sightline.train import checkpoint
+from sightline.train.callbacks import BEST, LAST, Bar, Keeper, Seeds
 from sightline.train.learner import Learner
+from sightline.train.machine import keep_freed_memory
 from sightline.train.networks import Network, build, load_weights
 from sightline.train.networks.norm import is_folded, unfold
 from sightline.train.record import Metrics, RunFolder
 from sightline.train.tasks.classify import LabelSpace, class_weights
 
-BEST, LAST = "best.pt", "last.ckpt"
-
 _GRADIENT_NORM = 5.0
-_METRIC = "validate/loss"
+_UNFOLD_BATCHES = 32
+
+_Loader = DataLoader[tuple[Tensor, Tensor]]
 
 
 def fit(run: RunFolder, *, after_epoch: Callable[[], None] = lambda: None) -> None:
     """Trains a run to its end; goes on after the last whole epoch if it was killed.
 
-    On one machine a run that was killed and resumed ends with the same weights as one that was not.
+    On one machine's processor a run that was killed and resumed ends with the same weights as one that was not.
 
     Args:
         run: The run folder.
         after_epoch: Called when an epoch is safe on disk.
 
     Raises:
-        TrainError: The data, weights or settings do not fit; the loss is no number; the disk is full.
+        TrainError: Data, weights or settings do not fit; the loss is no number; the disk is full.
         KeyboardInterrupt: The user stopped it; what is on disk can be gone on from.
     """
     recipe, last = run.recipe, run.checkpoints / LAST
-    state = checkpoint.load(last)["run"] if last.exists() else {"events": _events_before_training(run), "finished": False}
-    run.forget_after(state["events"])
-    if state["finished"]:
-        return
-    space = _space(recipe, run.index)
-    train, validate = (_loader(run, space, split) for split in (Split.TRAIN, Split.VALIDATE))
+    state = checkpoint.load(last)["run"] if last.exists() else None
+    if state is not None:
+        _check_same(run, state)
+        if state["finished"]:
+            return
+    run.forget_after(state["events"] if state else _events_before_training(run))
+    keep_freed_memory()
+    space = _label_space(run)
+    train = _loader(run, space, Split.TRAIN, first_epoch=state["epochs"] if state else 0)
+    validate = _loader(run, space, Split.VALIDATE)
+    _check(recipe, train, validate)
     torch.manual_seed(recipe.seed)
     network = build(recipe.model, space.outputs, recipe.input)
-    if not last.exists():
+    if state is None:
         _initialise(network, recipe, train)
     targets = space.targets(run.index.part(Split.TRAIN))
     weights = class_weights(targets, recipe.train.class_weights, multi_label=space.multi_label)
     learner = Learner(network, space, recipe.train, weights, steps=recipe.train.epochs * len(train))
-    keeper = _Keeper(run, after_epoch)
-    with _quiet():
-        trainer = _trainer(recipe, [_Seeds(recipe.seed), keeper, _Bar()])
-        trainer.fit(learner, train, validate if len(validate) else None, ckpt_path=str(last) if last.exists() else None)
-    if trainer.interrupted:
-        raise KeyboardInterrupt
+    with _quiet(), _interruptible(run):
+        trainer = _trainer(recipe, [Seeds(recipe.seed), Keeper(run, after_epoch), Bar()])
+        trainer.fit(learner, train, validate if len(validate) else None, ckpt_path=str(last) if state else None)
+    best = checkpoint.load(run.checkpoints / BEST)
+    figures = ", ".join(
+        f"{name.removeprefix('validate/')} {value:.4f}"
+        for name, value in best["figures"].items()
+        if name.startswith("validate/")
+    )
+    tqdm.write(f"best epoch {best['epoch'] + 1}: {figures or 'the last, for want of a validate part'}")
 
 
 def load(run: RunFolder) -> tuple[Network, LabelSpace]:
     """The network of the best epoch, in evaluation mode, and what its outputs mean.
 
     Raises:
-        TrainError: The run has no finished epoch.
+        TrainError: The run has no finished epoch, or its checkpoint is damaged.
     """
-    space = _space(run.recipe, run.index)
+    space = _label_space(run)
     network = build(run.recipe.model, space.outputs, run.recipe.input)
     network.load_state_dict(checkpoint.load(run.checkpoints / BEST)["network"])
     return network.eval(), space
 
 
-class _Keeper(Callback):
-    """Ends each epoch: best weights, figures, checkpoint, early stop. In this order, so that a kill between them is mended."""
-
-    def __init__(self, run: RunFolder, after_epoch: Callable[[], None]) -> None:
-        self._run, self._after_epoch = run, after_epoch
-        self._best, self._waited = float("inf"), 0
-
-    def state_dict(self) -> dict[str, Any]:
-        return {"best": self._best, "waited": self._waited}
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        self._best, self._waited = state["best"], state["waited"]
-
-    def on_train_epoch_end(self, trainer: Trainer, learner: LightningModule) -> None:
-        assert isinstance(learner, Learner)
-        learner.sum_up()
-        epoch, settings = trainer.current_epoch, self._run.recipe.train
-        loss = learner.figures.get(_METRIC, learner.figures["train/loss"])
-        if not loss < float("inf"):
-            raise TrainError(
-                f"the loss is no number any more in epoch {epoch + 1}",
-                hint="Lower train.learning_rate, or raise train.warmup; sightline data check finds broken images.",
-            )
-        self._waited = 0 if loss < self._best else self._waited + 1
-        if loss < self._best or _METRIC not in learner.figures:
-            self._best = loss
-            content = {"network": learner.judged.state_dict(), "epoch": epoch, "figures": learner.figures}
-            checkpoint.save(content, self._run.checkpoints / BEST)
-        self._run.metrics(learner.figures | _system(), step=epoch)
-        stopped = settings.patience > 0 and self._waited >= settings.patience
-        trainer.should_stop = trainer.should_stop or stopped
-        finished = stopped or epoch + 1 == settings.epochs
-        content = trainer._checkpoint_connector.dump_checkpoint()
-        content["run"] = {"events": len(self._run.events()), "finished": finished}
-        checkpoint.save(content, self._run.checkpoints / LAST)
-        self._after_epoch()
+def _label_space(run: RunFolder) -> LabelSpace:
+    return LabelSpace.of(run.index, multi_label=run.recipe.multi_label)
 
 
-class _Seeds(Callback):
-    """Makes what is random inside the network a function of seed and epoch, so that a resumed run draws the same."""
-
-    def __init__(self, seed: int) -> None:
-        self._seed = seed
-
-    def on_train_epoch_start(self, trainer: Trainer, learner: LightningModule) -> None:
-        torch.manual_seed(mixed(self._seed, trainer.current_epoch))
-
-
-class _Bar(Callback):
-    """A bar for the batches of an epoch where a person watches, and one line for each epoch."""
-
-    def __init__(self) -> None:
-        self._bar: tqdm[Any] | None = None
-        self._start = 0.0
-
-    def on_train_epoch_start(self, trainer: Trainer, learner: LightningModule) -> None:
-        self._start = time.monotonic()
-        title = f"epoch {trainer.current_epoch + 1}/{trainer.max_epochs}"
-        total = int(trainer.num_training_batches)
-        self._bar = tqdm(total=total, desc=title, leave=False, dynamic_ncols=True, disable=not sys.stderr.isatty())
-
-    def on_train_batch_end(self, trainer: Trainer, learner: LightningModule, outputs: Any, *_: Any) -> None:
-        if self._bar is not None:
-            self._bar.set_postfix(loss=f"{float(outputs['loss']):.3f}", refresh=False)
-            self._bar.update()
-
-    def on_train_epoch_end(self, trainer: Trainer, learner: LightningModule) -> None:
-        assert isinstance(learner, Learner)
-        if self._bar is not None:
-            self._bar.close()
-        shown = {name: value for name, value in learner.figures.items() if name != "train/learning_rate"}
-        text = "  ".join(f"{name} {value:.4f}" for name, value in shown.items())
-        seconds = time.monotonic() - self._start
-        print(f"epoch {trainer.current_epoch + 1:>3}/{trainer.max_epochs}  {text}  {seconds:.1f} s", flush=True)
-
-
-def _space(recipe: Recipe, index: Index) -> LabelSpace:
-    return LabelSpace.of(index, multi_label=recipe.multi_label)
-
-
-def _loader(run: RunFolder, space: LabelSpace, split: Split) -> DataLoader[tuple[Tensor, Tensor]]:
+def _loader(run: RunFolder, space: LabelSpace, split: Split, *, first_epoch: int = 0) -> _Loader:
     recipe, samples, training = run.recipe, run.index.part(split), split is Split.TRAIN
-    if training and not samples:
-        raise TrainError("expected images in the train part, but it is empty", hint="Lower the shares in data.split.")
     dataset = ImageDataset(
         run.index,
         samples,
@@ -175,24 +110,63 @@ def _loader(run: RunFolder, space: LabelSpace, split: Split) -> DataLoader[tuple
         seed=recipe.seed,
         cache=recipe.train.cache,
     )
-    seed = recipe.seed if training else None
-    return batches(dataset, batch_size=recipe.train.batch_size, seed=seed, workers=recipe.train.workers)
+    return batches(
+        dataset,
+        batch_size=recipe.train.batch_size,
+        seed=recipe.seed if training else None,
+        first_epoch=first_epoch,
+        workers=recipe.train.workers,
+    )
 
 
-def _initialise(network: Network, recipe: Recipe, train: DataLoader[tuple[Tensor, Tensor]]) -> None:
+def _check(recipe: Recipe, train: _Loader, validate: _Loader) -> None:
+    if not len(train):
+        raise TrainError("expected images in the train part, but it is empty", hint="Lower the shares in data.split.")
+    if recipe.train.patience and not len(validate):
+        raise TrainError(
+            "train.patience needs images in the validate part, but it is empty",
+            hint="Raise data.split.validate, or set train.patience to 0.",
+        )
+
+
+def _check_same(run: RunFolder, state: Mapping[str, Any]) -> None:
+    """Refuses to go on with another recipe or other data than the run began with."""
+    began, now = (_flat(yaml.safe_load(text)) for text in (state["recipe"], config.dump(run.recipe)))
+    changed = sorted(key for key in began.keys() | now.keys() if began.get(key) != now.get(key))
+    if changed:
+        listed = "\n".join(f"  {key}: began with {began.get(key)}, is now {now.get(key)}" for key in changed)
+        raise TrainError(
+            f"{run.path} cannot be gone on from, its recipe was changed:\n{listed}",
+            hint="Put recipe.yaml back as it was, or train the changed recipe as a new run.",
+        )
+    if state["data"] != run.index.digest:
+        raise TrainError(
+            f"{run.path} cannot be gone on from, its index.jsonl was changed", hint="Train as a new run instead."
+        )
+
+
+def _flat(value: Any, prefix: str = "") -> dict[str, object]:  # noqa: ANN401 - any tree of YAML
+    if not isinstance(value, dict):
+        return {prefix.removesuffix("."): value}
+    return {key: leaf for name, inner in value.items() for key, leaf in _flat(inner, f"{prefix}{name}.").items()}
+
+
+def _initialise(network: Network, recipe: Recipe, train: _Loader) -> None:
+    """Gives a new network its weights, and batch normalisation what it needs to be trained."""
     report = load_weights(network, recipe.model)
     if report is not None:
-        print(report.text())
-    if recipe.model.batch_norm == "train" and is_folded(network):
-        print("batch normalisation was folded into the weights: its statistics are set from the train part")
-        unfold(network, (batch for batch, _ in train))
-    network.train()
+        tqdm.write(report.text())
+    if recipe.model.batch_norm == "train" and report is not None and is_folded(network):
+        tqdm.write("batch normalisation was folded into the weights: its statistics are set from the train part")
+        unfold(network, (batch for (batch, _), _ in zip(train, range(_UNFOLD_BATCHES), strict=False)))
+        network.train()
 
 
 def _trainer(recipe: Recipe, callbacks: list[Callback]) -> Trainer:
-    return Trainer(
+    trainer = Trainer(
         max_epochs=recipe.train.epochs,
         callbacks=callbacks,
+        plugins=[checkpoint.WholeFiles()],
         accelerator="gpu" if torch.cuda.is_available() else "cpu",
         devices=1,
         precision=_precision(recipe),
@@ -204,30 +178,20 @@ def _trainer(recipe: Recipe, callbacks: list[Callback]) -> Trainer:
         enable_model_summary=False,
         enable_progress_bar=False,
     )
+    # Deterministic algorithms would also fill every new tensor, for code that reads what it never wrote.
+    deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
+    return trainer
 
 
-def _precision(recipe: Recipe) -> Any:  # noqa: ANN401 - Lightning's literal
-    asked = recipe.train.precision
-    if asked == "16" and not torch.cuda.is_available():
-        raise TrainError("train.precision: 16 needs a GPU, and there is none", hint="Use auto, or bf16.")
-    mixed_precision = "bf16-mixed" if torch.cuda.is_available() and torch.cuda.is_bf16_supported() else "16-mixed"
-    automatic = mixed_precision if torch.cuda.is_available() else "32-true"
-    return {"auto": automatic, "32": "32-true", "16": "16-mixed", "bf16": "bf16-mixed"}[asked]
-
-
-def _system() -> dict[str, float]:
-    """Load of the machine since the last call, under the names that MLflow shows as system metrics."""
-    memory = psutil.virtual_memory()
-    found = {
-        "system/cpu_utilization_percentage": psutil.cpu_percent(),
-        "system/system_memory_usage_megabytes": memory.used / 1e6,
-        "system/system_memory_usage_percentage": memory.percent,
-    }
-    if torch.cuda.is_available():
-        free, total = torch.cuda.mem_get_info()
-        found["system/gpu_0_memory_usage_megabytes"] = (total - free) / 1e6
-        found["system/gpu_0_memory_usage_percentage"] = 100 * (total - free) / total
-    return found
+def _precision(recipe: Recipe) -> Literal["32-true", "16-mixed", "bf16-mixed"]:
+    gpu, asked = torch.cuda.is_available(), recipe.train.precision
+    if asked == "16" and not gpu:
+        raise TrainError("train.precision: 16 needs a GPU, and there is none", hint="Use auto, 32 or bf16.")
+    if asked == "auto":
+        asked = "32" if not gpu else "bf16" if torch.cuda.is_bf16_supported() else "16"
+    names: dict[str, Literal["32-true", "16-mixed", "bf16-mixed"]]
+    names = {"32": "32-true", "16": "16-mixed", "bf16": "bf16-mixed"}
+    return names[asked]
 
 
 def _events_before_training(run: RunFolder) -> int:
@@ -238,13 +202,26 @@ def _events_before_training(run: RunFolder) -> int:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Keeps Lightning's advice and notes off the screen; what matters is raised or said here."""
+    """Keeps Lightning's advice off the screen: what matters of it is decided here, or raised."""
     logger = logging.getLogger("lightning.pytorch")
     level = logger.level
     logger.setLevel(logging.ERROR)
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+            warnings.simplefilter("ignore", PossibleUserWarning)
+            warnings.simplefilter("ignore", FutureWarning)  # of torch, about Lightning's own calls
             yield
     finally:
         logger.setLevel(level)
+
+
+@contextmanager
+def _interruptible(run: RunFolder) -> Iterator[None]:
+    """Turns Lightning's way to end on Ctrl-C, which is to exit the process, into KeyboardInterrupt."""
+    handler = signal.getsignal(signal.SIGINT)
+    try:
+        yield
+    except SystemExit as stopped:
+        signal.signal(signal.SIGINT, handler)  # Lightning left it ignored
+        tqdm.write(f"stopped; go on with: sightline train --resume {run.path}")
+        raise KeyboardInterrupt from stopped

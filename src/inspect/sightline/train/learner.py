@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Sequence
+from typing import Any, cast
 
 import torch
 from lightning.pytorch import LightningModule
@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.optim import AdamW, Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 from torch.optim.swa_utils import AveragedModel
+from typing_extensions import override
 
 from sightline.config.recipe import Training
 from sightline.train.networks import Network
@@ -43,7 +44,7 @@ class Learner(LightningModule):
         self._space, self._settings, self._steps = space, settings, steps
         self.register_buffer("weights", weights, persistent=False)
         self.weights: Tensor
-        self._average = AveragedModel(network, avg_fn=self._averaged) if settings.average > 0 else None
+        self._average = self._averaged_copy() if settings.average > 0 else None
         self._losses: list[Tensor] = []
         self._answers: list[Batch] = []
 
@@ -52,15 +53,16 @@ class Learner(LightningModule):
         """The network that is validated and kept: with averaged weights, if the recipe asks for them."""
         if self._average is None:
             return self.network
-        averaged: Network = self._average.module
-        return averaged
+        return cast("Network", self._average.module)
 
+    @override
     def on_train_epoch_start(self) -> None:
         """Thaws the backbone when its time has come."""
         frozen = self.current_epoch < self._settings.freeze_epochs
         self.network.features.requires_grad_(not frozen)
         self._losses = []
 
+    @override
     def training_step(self, batch: Batch, number: int) -> Tensor:
         """Loss of one batch."""
         loss = classify.loss(
@@ -73,15 +75,18 @@ class Learner(LightningModule):
         self._losses.append(loss.detach())
         return loss
 
-    def on_train_batch_end(self, *_: Any) -> None:  # noqa: ANN401 - Lightning's signature
+    @override
+    def on_train_batch_end(self, *_: Any) -> None:
         """Lets the averaged weights follow."""
         if self._average is not None:
             self._average.update_parameters(self.network)
 
+    @override
     def on_validation_epoch_start(self) -> None:
         """Begins a new round."""
         self._answers = []
 
+    @override
     def validation_step(self, batch: Batch, number: int) -> None:
         """Answers one batch of the validate part."""
         self._answers.append((self.judged(batch[0])[0].float().cpu(), batch[1].cpu()))
@@ -95,7 +100,8 @@ class Learner(LightningModule):
             self.figures |= {f"validate/{name}": value for name, value in found.items()}
         self.figures["train/learning_rate"] = self.optimizers().param_groups[0]["lr"]  # type: ignore[union-attr]
 
-    def configure_optimizers(self) -> Any:  # noqa: ANN401 - Lightning's union of many forms
+    @override
+    def configure_optimizers(self) -> Any:
         """AdamW with a rate for each depth; warm-up, then half a cosine, by steps."""
         optimiser: Optimizer = AdamW(list(self._groups()), lr=self._settings.learning_rate)
         schedule = LambdaLR(optimiser, lambda step: rate(step, self._steps, self._settings.warmup))
@@ -114,10 +120,14 @@ class Learner(LightningModule):
                 if chosen:
                     yield {"params": chosen, "lr": scaled, "weight_decay": self._settings.weight_decay * decays}
 
-    def _averaged(self, average: Tensor, current: Tensor, count: Tensor | int) -> Tensor:
-        # At the start the average follows fast, or the random head would stay in it for hundreds of steps.
-        decay = min(self._settings.average, (1 + int(count)) / (10 + int(count)))
-        return average * decay + current * (1 - decay)
+    def _averaged_copy(self) -> AveragedModel:
+        def follow(averages: Sequence[Tensor], current: Sequence[Tensor], count: Tensor | int) -> None:
+            # At the start the average follows fast, or the random head would stay in it for hundreds of steps.
+            decay = min(self._settings.average, (1 + int(count)) / (10 + int(count)))
+            for average, value in zip(averages, current, strict=True):
+                average.lerp_(value, 1 - decay)
+
+        return AveragedModel(self.network, multi_avg_fn=torch.no_grad()(follow)).requires_grad_(False)
 
 
 def rate(step: int, steps: int, warmup: float) -> float:

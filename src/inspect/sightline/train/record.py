@@ -1,11 +1,11 @@
 """The run folder: all that a training run was, is and measured, on disk, whatever happens to process or server.
 
-    recipe.yaml      the resolved recipe
-    index.jsonl      the images with the split that was used
-    events.jsonl     parameters, metrics, tags, artifacts in the order they came: the outbox of tracking
-    checkpoints/     to go on from, and the best weights
-    artifacts/       pictures and tables
-    bundle/          what was exported
+recipe.yaml      the resolved recipe
+index.jsonl      the images with the split that was used
+events.jsonl     parameters, metrics, tags, artifacts in the order they came: the outbox of tracking
+checkpoints/     to go on from, and the best weights
+artifacts/       pictures and tables
+bundle/          what was exported
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from sightline import config
 from sightline.config import Recipe
@@ -197,4 +197,4 @@ class RunFolder:
     def _replace_log(self, data: bytes) -> None:
         aside = self._log.with_suffix(".part")
         aside.write_bytes(data)
-        os.replace(aside, self._log)
+        aside.replace(self._log)

@@ -1,8 +1,8 @@
 """Batch normalisation that was folded into its convolutions, and how to take it apart again.
 
-Converters for edge devices multiply batch normalisation's scale into the convolution before it and leave scale 1, mean 0 and
-variance 1 behind. Such weights compute the same as long as batch normalisation stays in evaluation mode; batch statistics
-would change the function at once.
+Converters for edge devices multiply batch normalisation's scale into the convolution before it and leave scale 1, mean
+0 and variance 1 behind. Such weights compute the same as long as batch normalisation stays in evaluation mode; batch
+statistics would change the function at once.
 """
 
 from __future__ import annotations
@@ -10,25 +10,23 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import torch
-from torch import Tensor
-from torch.nn.modules.batchnorm import _BatchNorm
+from torch import Tensor, nn
 
 from sightline.train.networks.network import Network
 
 
 def is_folded(network: Network) -> bool:
     """Whether loaded weights leave batch normalisation nothing to do but to add its bias."""
-    norms = network.batch_norms()
-    untouched = all(
-        bool((norm.running_mean == 0).all() and (norm.running_var == 1).all() and (norm.weight == 1).all())
-        for norm in norms
-    )
-    return bool(norms) and untouched and any(bool((norm.bias != 0).any()) for norm in norms)
+    folded = {"running_mean": 0, "running_var": 1, "weight": 1}
+    states = [norm.state_dict() for norm in network.batch_norms()]
+    untouched = all(bool((state[name] == value).all()) for state in states for name, value in folded.items())
+    # A bias that was never trained either is no sign of folding, but of random weights.
+    return untouched and any(bool((state["bias"] != 0).any()) for state in states)
 
 
 @torch.no_grad()
 def unfold(network: Network, images: Iterable[Tensor]) -> None:
-    """Gives batch normalisation the statistics of real images, and the scale and bias that leave the function as it was.
+    """Gives batch normalisation the statistics of real images, and the scale and bias that keep the function as it was.
 
     Afterwards evaluation mode computes what it did before, and training mode, on batches like these, nearly the same.
 
@@ -38,19 +36,21 @@ def unfold(network: Network, images: Iterable[Tensor]) -> None:
     """
     network.eval()
     moments = {norm: _Moments() for norm in network.batch_norms()}
-    hooks = [norm.register_forward_pre_hook(lambda norm, inputs: moments[norm].add(inputs[0])) for norm in moments]
+    hooks = [norm.register_forward_pre_hook(seen.add) for norm, seen in moments.items()]
     for batch in images:
         network(batch)
     for hook in hooks:
         hook.remove()
     for norm, seen in moments.items():
-        mean, variance = seen.result()
-        old_deviation = (norm.running_var + norm.eps).sqrt()
-        # y = (x - old mean) / old deviation * weight + bias, written with the new mean and variance
-        norm.bias += (mean - norm.running_mean) / old_deviation * norm.weight
-        norm.weight *= (variance + norm.eps).sqrt() / old_deviation
-        norm.running_mean.copy_(mean)
-        norm.running_var.copy_(variance)
+        weight, bias = norm.get_parameter("weight"), norm.get_parameter("bias")
+        mean, variance = norm.get_buffer("running_mean"), norm.get_buffer("running_var")
+        new_mean, new_variance = seen.result()
+        old_deviation = (variance + norm.eps).sqrt()
+        # y = (x - mean) / deviation * weight + bias, written with the new mean and deviation
+        bias.add_((new_mean - mean) / old_deviation * weight)
+        weight.mul_((new_variance + norm.eps).sqrt() / old_deviation)
+        mean.copy_(new_mean)
+        variance.copy_(new_variance)
 
 
 class _Moments:
@@ -60,8 +60,8 @@ class _Moments:
         self._count = 0
         self._sum = self._squares = torch.zeros(())
 
-    def add(self, values: Tensor) -> None:
-        flat = values.detach().double().transpose(0, 1).flatten(1)
+    def add(self, _: nn.Module, inputs: tuple[Tensor]) -> None:
+        flat = inputs[0].double().transpose(0, 1).flatten(1)
         self._count += flat.shape[1]
         self._sum = self._sum.to(flat.device) + flat.sum(1)
         self._squares = self._squares.to(flat.device) + flat.square().sum(1)

@@ -105,7 +105,7 @@ def _read(source: str, backbone: str) -> dict[str, Tensor]:
     names = ["DEFAULT", *known]
     close = difflib.get_close_matches(source, names, n=1)
     raise TrainError(
-        f"model.weights: expected a file, null, or one of {', '.join(dict.fromkeys(names))} for {backbone}, got {source!r}",
+        f"model.weights: expected a file, null or, for {backbone}, {' or '.join(dict.fromkeys(names))}; got {source!r}",
         hint=f"Did you mean {close[0]}?" if close else "There is no such file.",
     )
 
@@ -134,7 +134,9 @@ def _read_file(path: Path) -> dict[str, Tensor]:
         raise TrainError(f"model.weights: {path} cannot be read as a file of torch.save: {error}") from error
     if isinstance(content, Mapping):
         # Training scripts save more than the weights, and put the weights below one of these.
-        content = next((content[key] for key in ("state_dict", "model") if isinstance(content.get(key), Mapping)), content)
+        content = next(
+            (content[key] for key in ("state_dict", "model") if isinstance(content.get(key), Mapping)), content
+        )
         tensors = {str(name).removeprefix("module."): v for name, v in content.items() if isinstance(v, Tensor)}
         if tensors:
             return tensors
@@ -147,7 +149,7 @@ def _fit_positions(found: dict[str, Tensor], wanted: Mapping[str, Tensor]) -> di
     if have is None or want is None or have.shape == want.shape or have.ndim != 3 or have.shape[2] != want.shape[2]:
         return found
     side = round((want.shape[1] - 1) ** 0.5)
-    resized = interpolate_embeddings(image_size=side, patch_size=1, model_state={_POSITIONS: have})  # type: ignore[arg-type]
+    resized = interpolate_embeddings(image_size=side, patch_size=1, model_state={_POSITIONS: have})
     return {**found, **resized}
 
 

@@ -1,0 +1,1 @@
+"""Tasks: what the network's outputs mean, and the loss and figures that follow from it."""

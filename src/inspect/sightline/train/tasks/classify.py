@@ -53,7 +53,7 @@ class LabelSpace:
         for label in sample.labels:
             target[self.classes.index(label) + self.first_defect] = 1
         if self.multi_label:
-            return np.abs(target - np.float32(1 - sample.certainty))
+            return np.where(target > 0, np.float32(sample.certainty), np.float32(1 - sample.certainty))
         if not sample.labels:
             target[0] = 1
         rest = (1 - sample.certainty) / max(1, self.outputs - 1)
@@ -94,7 +94,11 @@ def loss(
     """
     if multi_label:
         soft = targets * (1 - smoothing) + smoothing / 2
-        return functional.binary_cross_entropy_with_logits(logits, soft, pos_weight=weights, reduction="none").sum(1).mean()
+        return (
+            functional.binary_cross_entropy_with_logits(logits, soft, pos_weight=weights, reduction="none")
+            .sum(1)
+            .mean()
+        )
     soft = targets * (1 - smoothing) + smoothing / targets.shape[1]
     each = -(soft * torch.log_softmax(logits, dim=1)).sum(dim=1)
     if weights is not None:

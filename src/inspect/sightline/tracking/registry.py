@@ -1,0 +1,115 @@
+"""A bundle as a model in MLflow: logged with the run, registered as a version, found by an alias."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import mlflow.pyfunc
+from mlflow.entities import LoggedModelOutput, Metric
+from mlflow.entities.model_registry import ModelVersion
+from mlflow.exceptions import MlflowException
+from mlflow.models import Model, ModelSignature
+from mlflow.types.schema import Array, ColSpec, DataType, Map, Object, Property, Schema
+
+import sightline
+from sightline.bundle import Bundle
+from sightline.tracking import note
+from sightline.tracking.client import reaching
+from sightline.tracking.server import Server
+
+_DIGEST = "bundle_digest"  # the tag that a version is found again by
+_WAIT = 20  # seconds for a registry to accept a version
+
+_DEFECT = Object(
+    [
+        Property("label", DataType.string),
+        Property("score", DataType.double),
+        Property("box", Array(DataType.double), required=False),
+    ]
+)
+SIGNATURE = ModelSignature(
+    inputs=Schema([ColSpec(DataType.string, "image")]),
+    outputs=Schema(
+        [
+            ColSpec(DataType.string, "outcome"),
+            ColSpec(Array(DataType.string), "reasons"),
+            ColSpec(Array(_DEFECT), "defects"),
+            ColSpec(Map(DataType.double), "scores"),
+            ColSpec(DataType.string, "bundle"),
+        ]
+    ),
+)
+"""What `sightline.tracking.served` takes and gives."""
+
+
+def publish(server: Server, bundle: Bundle, name: str, alias: str) -> str:
+    """Logs a bundle as a model, registers it unless it is registered already, and gives the version the alias.
+
+    Returns:
+        The version that the registry gave it.
+
+    Raises:
+        TrackingError: The server cannot be reached or refuses.
+    """
+    with reaching(server.uri):
+        found = _versions(server, bundle, name)
+        version = str((found[0] if found else _register(server, bundle, name)).version)
+        server.client.set_registered_model_alias(name, alias, version)
+    return version
+
+
+def _versions(server: Server, bundle: Bundle, name: str) -> list[ModelVersion]:
+    of_run = server.client.search_model_versions(f"run_id = '{server.run_id}'")
+    return [version for version in of_run if version.name == name and version.tags.get(_DIGEST) == bundle.digest]
+
+
+def _register(server: Server, bundle: Bundle, name: str) -> ModelVersion:
+    client, manifest = server.client, bundle.manifest
+    try:
+        client.create_registered_model(name, description=", ".join(filter(None, (manifest.sector, manifest.product))))
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_ALREADY_EXISTS":
+            raise
+    model_id, location = _log(server, bundle)
+    figures = {metric.name: f"{metric.value:.4f}" for metric in note.headline(manifest)}
+    return client.create_model_version(
+        name,
+        location,
+        server.run_id,
+        tags={**figures, "bundle_version": manifest.version, _DIGEST: bundle.digest},
+        description=note.of_bundle(bundle),
+        await_creation_for=_WAIT,
+        model_id=model_id,
+    )
+
+
+def _log(server: Server, bundle: Bundle) -> tuple[str, str]:
+    """Uploads the model and ties it to the run; gives its id and where its files lie."""
+    client, manifest = server.client, bundle.manifest
+    model = client.create_logged_model(
+        server.experiment_id, "bundle", server.run_id, tags={_DIGEST: bundle.digest}, model_type=manifest.method
+    )
+    with TemporaryDirectory() as folder:
+        mlflow.pyfunc.save_model(
+            Path(folder, "model"),
+            python_model=str(Path(__file__).with_name("served.py")),
+            artifacts={"bundle": str(bundle.path)},
+            pip_requirements=[f"sightline=={sightline.__version__}", f"mlflow=={mlflow.__version__}", "pandas"],
+            signature=SIGNATURE,
+            mlflow_model=Model(
+                artifact_path=model.artifact_location,
+                model_uuid=model.model_id,
+                run_id=server.run_id,
+                model_id=model.model_id,
+            ),
+        )
+        client.log_model_artifacts(model.model_id, str(Path(folder, "model")))
+    client.finalize_logged_model(model.model_id, "READY")
+    client.log_outputs(server.run_id, [LoggedModelOutput(model.model_id, step=0)])
+    made = int(datetime.fromisoformat(manifest.provenance.created).timestamp() * 1000)
+    figures = [Metric(f"test/{m.name}", m.value, made, 0, model_id=model.model_id) for m in note.headline(manifest)]
+    if figures:
+        client.log_batch(server.run_id, metrics=figures)
+    return model.model_id, model.artifact_location

@@ -1,0 +1,207 @@
+"""A trained run becomes a bundle that scores as torch does, or a refusal that names the images."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import cv2
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+import torch
+
+from sightline import bundle, image
+from sightline.config import Preprocess, Recipe
+from sightline.errors import ExportError
+from sightline.export import export
+from sightline.export.calibrate import Calibrator
+from sightline.export.graph import ContractModel, to_onnx, torch_scores
+from sightline.index import Index, Sample, Split
+from sightline.runtime import Inspector
+from sightline.runtime.session import Session
+from sightline.synth import render
+from sightline.train import LabelSpace, RunFolder, checkpoint
+from sightline.train.networks import build
+from sightline.verdict import Outcome
+
+SIZE = 64
+LABELS = [(), ("dent",), ("scratch",)]
+
+
+def _images(root: Path, labels: list[tuple[str, ...]], count: int = 24) -> Index:
+    samples = []
+    parts = [Split.TRAIN, Split.CALIBRATE, Split.TEST]
+    for number in range(count):
+        shown = labels[number % len(labels)]
+        path = root / f"{number:03d}.png"
+        cv2.imwrite(str(path), render(number, defects=shown, severity=1.0, size=(SIZE, SIZE)).image[..., ::-1])
+        part = parts[number // len(labels) % len(parts)]
+        samples.append(Sample(path=path.name, labels=shown, group=path.stem, split=part, digest=path.stem))
+    return Index.build(root, samples)
+
+
+def _run(folder: Path, labels: list[tuple[str, ...]], **settings: object) -> RunFolder:
+    """A run folder as training leaves it, but with random weights."""
+    images = folder / "images"
+    images.mkdir(parents=True)
+    recipe = Recipe.model_validate(
+        {
+            "name": "tiny",
+            "data": {"root": str(images)},
+            "input": {"height": SIZE, "width": SIZE},
+            "model": {"backbone": "resnet18", "layer": "layer1", "weights": None},
+            **settings,
+        }
+    )
+    run = RunFolder.create(folder / "runs", recipe, _images(images, labels))
+    torch.manual_seed(0)
+    space = LabelSpace.of(run.index, multi_label=recipe.multi_label)
+    network = build(recipe.model, space.outputs, recipe.input)
+    torch.nn.init.normal_(network.head.weight, std=2.0)  # so that scores differ between frames
+    checkpoint.save({"network": network.state_dict(), "epoch": 0, "figures": {}}, run.checkpoints / "best.pt")
+    run.metrics({"train/loss": 1.0}, step=0)
+    return run
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
+    return _run(tmp_path_factory.mktemp("run"), LABELS)
+
+
+@pytest.fixture(scope="module")
+def made(run: RunFolder) -> Path:
+    return export(run)
+
+
+def test_the_bundle_holds_what_the_runtime_and_a_reader_need(made: Path, run: RunFolder) -> None:
+    opened = bundle.Bundle.open(made)
+    manifest = opened.manifest
+    assert manifest.classes == ("dent", "scratch")
+    assert manifest.policy.good_known
+    assert manifest.parity.images == len(run.index.part(Split.TEST))
+    assert manifest.parity.largest_score_difference <= 1e-4
+    assert manifest.data.counts["calibrate"]["good"] > 0
+    assert {m.name for m in manifest.metrics} >= {"accuracy", "macro_f1", "auroc", "escape_rate", "overkill_rate"}
+    assert b"name: tiny" in opened.read("recipe.yaml")
+    assert "## Limits" in opened.read("card.md").decode()
+
+
+def test_golden_samples_show_every_class_and_pass_the_self_test(made: Path) -> None:
+    golden = bundle.Bundle.open(made).manifest.golden
+    assert len(golden) >= 3
+    Inspector.open(made, self_test=True)
+
+
+def test_the_runtime_scores_as_the_trained_network_does(made: Path, run: RunFolder) -> None:
+    rows = {row["path"]: row for row in csv.DictReader((run.artifacts / "test" / "verdicts.csv").open(encoding="utf-8"))}
+    inspector = Inspector.open(made)
+    for sample in run.index.part(Split.TEST):
+        verdict = inspector.inspect(run.index.file(sample))
+        assert verdict.outcome.value == rows[sample.path]["outcome"]
+        assert verdict.scores["dent"] == pytest.approx(float(rows[sample.path]["dent"]), abs=1e-5)
+
+
+def test_reviewers_find_figures_and_pictures_in_the_run(made: Path, run: RunFolder) -> None:
+    drawn = {path.name for path in (run.artifacts / "test").iterdir()}
+    assert drawn >= {"confusion.png", "roc.png", "precision-recall.png", "reliability.png", "worst-misses.png"}
+    for path in (run.artifacts / "test").glob("*.png"):
+        assert cv2.imread(str(path)).std() > 1
+    logged = {name for event in run.events() if event.kind == "metrics" for name in event.values}
+    assert {"test/accuracy", "parity/largest_score_difference"} <= logged
+
+
+def test_an_export_can_be_made_again(made: Path, run: RunFolder) -> None:
+    before = bundle.Bundle.open(made).read("model.onnx")
+    again = export(run)
+    assert again == made
+    assert len(bundle.Bundle.open(again).read("model.onnx")) == len(before)
+
+
+def test_a_model_that_scores_differently_once_exported_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = _run(tmp_path, LABELS)
+    monkeypatch.setattr("sightline.export.pipeline.to_onnx", _slightly_wrong)
+    with pytest.raises(ExportError, match=r"\.png"):
+        export(run)
+    assert not list((run.path).glob("bundle/*/bundle.json"))
+
+
+def _slightly_wrong(model: ContractModel, preprocess: Preprocess) -> bytes:
+    model.scale += 0.01  # as a forgotten temperature would
+    try:
+        return to_onnx(model, preprocess)
+    finally:
+        model.scale -= 0.01
+
+
+def test_nothing_to_compare_on_is_refused(tmp_path: Path) -> None:
+    run = _run(tmp_path, LABELS)
+    run.index = run.index.with_samples(s.model_copy(update={"split": Split.TRAIN}) for s in run.index.samples)
+    with pytest.raises(ExportError, match="empty"):
+        export(run)
+
+
+def test_several_types_a_frame(tmp_path: Path) -> None:
+    run = _run(tmp_path, [(), ("dent",), ("dent", "scratch"), ("scratch",)])
+    manifest = bundle.Bundle.open(export(run)).manifest
+    assert not manifest.policy.exclusive
+    assert set(manifest.policy.thresholds) == {"dent", "scratch"}
+    assert {m.name for m in manifest.metrics} >= {"exact_match", "recall/dent"}
+
+
+def test_no_good_part_means_no_ok(tmp_path: Path) -> None:
+    run = _run(tmp_path, [("dent",), ("scratch",)])
+    made = export(run)
+    inspector = Inspector.open(made)
+    outcomes = {inspector.inspect(run.index.file(s)).outcome for s in run.index.samples}
+    assert outcomes <= {Outcome.NG, Outcome.REVIEW}
+    assert "no good part" in bundle.Bundle.open(made).read("card.md").decode()
+
+
+def _contract_model(outputs: int = 3) -> tuple[ContractModel, Preprocess]:
+    recipe = Recipe.model_validate({"name": "x", "data": {"root": "x"}, "model": {"backbone": "resnet18"}})
+    preprocess = Preprocess(height=SIZE, width=96)
+    torch.manual_seed(0)
+    network = build(recipe.model, outputs, preprocess)
+    calibrator = Calibrator("temperature", True, np.full(outputs, 0.7), np.zeros(outputs), 0, 0.0, 0.0)
+    return ContractModel(network, calibrator, first_defect=1), preprocess
+
+
+def test_the_graph_keeps_the_contract() -> None:
+    model, preprocess = _contract_model()
+    data = to_onnx(model, preprocess)
+    graph = onnx.load_from_string(data).graph
+    (given,) = graph.input
+    shape = [d.dim_param or d.dim_value for d in given.type.tensor_type.shape.dim]
+    assert given.name == "image"
+    assert given.type.tensor_type.elem_type == onnx.TensorProto.UINT8
+    assert isinstance(shape[0], str)
+    assert shape[1:] == [SIZE, 96, 3]
+    assert [o.name for o in graph.output] == ["scores", "maps"]
+    session = onnxruntime.InferenceSession(data, providers=["CPUExecutionProvider"])
+    for batch in (1, 2, 5):
+        frames = np.random.default_rng(0).integers(0, 256, (batch, SIZE, 96, 3), np.uint8)
+        scores, maps = session.run(None, {"image": frames})
+        expected = torch_scores(model, frames)
+        assert scores == pytest.approx(expected[0], abs=1e-5)
+        assert maps == pytest.approx(expected[1], abs=1e-4)
+
+
+def test_a_frame_scores_the_same_alone_and_in_a_batch() -> None:
+    model, preprocess = _contract_model()
+    session = Session(to_onnx(model, preprocess))
+    frames = np.random.default_rng(1).integers(0, 256, (4, SIZE, 96, 3), np.uint8)
+    together = session.run(frames)[0]
+    alone = np.concatenate([session.run(frame[None])[0] for frame in frames])
+    assert together == pytest.approx(alone, abs=1e-5)
+
+
+
+def test_decoding_in_export_is_the_runtimes(tmp_path: Path) -> None:
+    """A 16-bit frame must reach torch and onnxruntime through the same code."""
+    path = tmp_path / "dark.png"
+    cv2.imwrite(str(path), np.full((SIZE, SIZE), 900, np.uint16))
+    assert (image.read(path, bits=12) == 56).all()
