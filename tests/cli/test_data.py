@@ -161,10 +161,11 @@ def parts(data, tmp_path):
 
 
 def test_check_prints_the_split_and_succeeds(data, parts):
-    done = data("check", parts, "data.split.near_duplicates=null")
+    done = data("check", parts, "data.split.near_duplicates=null", "-o", "report")
     assert done.code == 0, done.out + done.err
     for word in ("train", "validate", "calibrate", "test", "good", "scratch"):
         assert word in done.out
+    assert sorted(path.name for path in (parts.parent / "report").iterdir()) == ["check.html", "check.json"]
 
 
 def test_check_of_images_that_cannot_be_trained_on_says_no(data, steel):

@@ -84,7 +84,10 @@ class TestInspect:
         assert inspection.frame is None
         assert inspection.reading is None
 
-    @pytest.mark.parametrize("source", [None, 17, Frame(None, "camera 1"), [[1, 2]], np.zeros((4, 4), np.float64), np.zeros((0, 4), np.uint8)])
+    @pytest.mark.parametrize(
+        "source",
+        [None, 17, Frame(None, "camera 1"), [[1, 2]], np.zeros((4, 4), np.float64), np.zeros((0, 4), np.uint8)],
+    )
     def test_what_is_no_image_is_not_inspected(self, inspector, source):
         assert inspector.inspect(source).outcome is Outcome.NOT_INSPECTED
 

@@ -38,9 +38,10 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     action = _add(actions, "index", _index, "write the table of images and labels", _SOURCE)
     _add_source(action)
     action.add_argument("-o", "--output", type=Path, default=Path("index.jsonl"), metavar="FILE", help=_by("the index"))
-    _add_source(
-        _add(actions, "check", _check, "say what the images and labels are worth, and how they are divided", _CHECK)
-    )
+    text = "say what the images and labels are worth, and how they are divided"
+    action = _add(actions, "check", _check, text, _CHECK)
+    _add_source(action)
+    action.add_argument("-o", "--output", type=Path, metavar="FOLDER", help="write check.html and check.json there too")
     action = _add(actions, "preview", _preview, "draw images as the model will be shown them, augmented too", _SOURCE)
     _add_source(action)
     action.add_argument("-o", "--output", type=Path, default=Path("preview.png"), metavar="FILE", help=_by("the sheet"))
@@ -94,6 +95,8 @@ def _index(arguments: argparse.Namespace) -> int:
 def _check(arguments: argparse.Namespace) -> int:
     report = _prepared(_recipe(arguments.source, arguments.overrides)).report
     print(report.text())
+    if arguments.output is not None:
+        report.save(arguments.output)
     return 1 if report.errors else 0
 
 

@@ -85,7 +85,8 @@ def map_ahead(
 
     pool = ThreadPoolExecutor(threads, thread_name_prefix="inspect")
     # A daemon: a stream of paths that never ends must not keep the program alive.
-    threading.Thread(target=feed, name="feed", daemon=True).start()
+    feeder = threading.Thread(target=feed, name="feed", daemon=True)
+    feeder.start()
     try:
         while (future := waiting.get()) is not None:
             result = future.result()
@@ -93,6 +94,7 @@ def map_ahead(
             yield result
             del future, result  # a frame is large; it is not kept while the next one is awaited
         if not finished:
+            feeder.join()  # which prints the error where threads print theirs
             raise DataError("the list of images ended with an error")
     finally:
         with feeding:
