@@ -5,16 +5,26 @@ reads it once, when it is first imported: a 110 KB PNG can otherwise claim gigab
 """
 
 import os
-from importlib.metadata import PackageNotFoundError, version
 
 MAX_IMAGE_PIXELS = 2**28
 """Largest image that is decoded, in pixels (268 million: line-scan frames fit, decompression bombs do not)."""
 
 os.environ.setdefault("OPENCV_IO_MAX_IMAGE_PIXELS", str(MAX_IMAGE_PIXELS))
 
-try:
-    __version__ = version("sightline")
-except PackageNotFoundError:  # run from a source tree that was never installed
-    __version__ = "0.0.0"
+__version__: str
 
 __all__ = ["MAX_IMAGE_PIXELS", "__version__"]
+
+
+def __getattr__(name: str) -> str:
+    """Looks the version up when it is first asked for: that costs a tenth of the runtime's start."""
+    if name != "__version__":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        found = version("sightline")
+    except PackageNotFoundError:  # run from a source tree that was never installed
+        found = "0.0.0"
+    globals()["__version__"] = found
+    return found

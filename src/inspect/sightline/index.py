@@ -11,6 +11,7 @@ import json
 import os
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from enum import StrEnum
 from pathlib import Path
 from typing import Literal, TypeVar
@@ -172,6 +173,8 @@ class Index(BaseModel):
             aside.write_text("\n".join(lines) + "\n", encoding="utf-8")
             os.replace(aside, path)
         except OSError as error:
+            with suppress(OSError):
+                aside.unlink()
             raise DataError(f"the index cannot be written to {path}: {error.strerror}") from error
 
     @classmethod
@@ -186,7 +189,7 @@ class Index(BaseModel):
             DataError: The file is missing, is no index, or a row is damaged (its line is named).
         """
         try:
-            lines = path.read_text(encoding="utf-8").splitlines()
+            lines = path.read_text(encoding="utf-8").split("\n")  # JSON escapes no other line end
         except (OSError, UnicodeDecodeError) as error:
             raise DataError(f"expected an index file, but {path} cannot be read: {error}") from error
         header = _parse(_Header, lines[:1], path, first=1)

@@ -28,15 +28,20 @@ COMMANDS = ("doctor", "config", "data", "train", "score", "bundle", "demo")
 # What an extra of the distribution installs: import name -> extra.
 EXTRAS = dict.fromkeys(
     (
+        "PIL",
         "albumentations",
         "lightning",
         "matplotlib",
         "mlflow",
         "onnx",
         "onnxscript",
+        "pandas",
         "psutil",
         "pynvml",
+        "requests",
+        "scipy",
         "sklearn",
+        "sqlalchemy",
         "torch",
         "torchvision",
     ),
@@ -58,7 +63,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     _escape_what_cannot_be_printed()
     try:
-        arguments = _parser().parse_args(argv)
+        arguments = _parse(argv)
         code: int = arguments.run(arguments)
         sys.stdout.flush()  # here, where a closed pipe is still caught
     except SightlineError as error:
@@ -94,6 +99,17 @@ class Parser(argparse.ArgumentParser):
             near = difflib.get_close_matches(refused[1], re.findall(r"[\w.-]+", refused[2]), n=1)
             message += f"; did you mean `{near[0]}`?" if near else ""
         super().error(message)
+
+
+def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
+    """The arguments; overrides may stand anywhere, though argparse takes positional ones in one run only."""
+    parser = _parser()
+    arguments, left = parser.parse_known_args(argv)
+    if not hasattr(arguments, "overrides") or any(word.startswith("-") or "=" not in word for word in left):
+        parser.parse_args(argv)  # says what is wrong and exits
+    elif left:
+        arguments.overrides = [*arguments.overrides, *left]
+    return arguments
 
 
 def _parser() -> Parser:

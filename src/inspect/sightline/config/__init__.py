@@ -6,10 +6,24 @@ Example:
         recipe = load(Path("configs/steel-strip.yaml"), ["train.epochs=3"])
         recipe.train.epochs  # 3
         print(dump(recipe))  # with every default written out
+
+The edge runtime needs `Preprocess` alone; the recipe and its loader are imported when they are first asked for.
 """
 
-from sightline.config.loader import digest, dump, load, load_as, schema
+from typing import TYPE_CHECKING
+
 from sightline.config.preprocess import Preprocess
-from sightline.config.recipe import Augmentation, Recipe
+
+if TYPE_CHECKING:
+    from sightline.config.loader import digest, dump, load, load_as, schema
+    from sightline.config.recipe import Augmentation, Recipe
 
 __all__ = ["Augmentation", "Preprocess", "Recipe", "digest", "dump", "load", "load_as", "schema"]
+
+
+def __getattr__(name: str) -> object:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from sightline.config import loader, recipe
+
+    return getattr(recipe if name in ("Augmentation", "Recipe") else loader, name)

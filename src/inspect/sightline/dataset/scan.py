@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -19,6 +21,8 @@ from sightline.index import Index, Sample
 THUMBNAIL = 64
 """Side of a thumbnail, in pixels."""
 
+_MOST_THREADS = 8  # each holds one decoded image
+
 Progress = Callable[[int, int], None]
 
 
@@ -28,17 +32,21 @@ class Look:
 
     Attributes:
         sample: The row with digest and size filled in.
-        kind: Depth and channels, such as ``8 bit, 3 channels``.
+        depth: Bits a channel of the file, 8 or 16.
+        channels: 1 for grey, 3 for colour.
         top: Largest value of any channel.
-        thumbnail: Grey, uint8 (64, 64).
+        thumbnail: Grey, uint8 (64, 64); dark 16-bit images are brightened.
         mask_fault: What is wrong with its mask, or empty.
+        mask_empty: Whether the mask shows no defect although the image is labelled defective.
     """
 
     sample: Sample
-    kind: str
+    depth: int
+    channels: int
     top: int
     thumbnail: NDArray[np.uint8]
     mask_fault: str
+    mask_empty: bool
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,13 +68,14 @@ class Scan:
 
     @property
     def thumbnails(self) -> NDArray[np.uint8]:
-        """uint8 (N, 64, 64)."""
-        return np.stack([look.thumbnail for look in self.looks]) if self.looks else np.zeros((0, THUMBNAIL, THUMBNAIL), np.uint8)
+        """One for each row that can be used: uint8 (N, 64, 64)."""
+        shape = (len(self.looks), THUMBNAIL, THUMBNAIL)
+        return np.array([look.thumbnail for look in self.looks], np.uint8).reshape(shape)
 
     @property
-    def kinds(self) -> Counter[str]:
+    def kinds(self) -> Counter[tuple[int, int]]:
         """Images of each depth and number of channels."""
-        return Counter(look.kind for look in self.looks)
+        return Counter((look.depth, look.channels) for look in self.looks)
 
     @property
     def sizes(self) -> Counter[tuple[int, int]]:
@@ -75,51 +84,73 @@ class Scan:
 
 
 def scan(index: Index, *, progress: Progress = lambda done, total: None) -> Scan:
-    """Decodes every image of an index, several at a time; only thumbnails stay in memory."""
+    """Decodes every image of an index, several at a time; only thumbnails stay in memory.
+
+    Args:
+        index: Rows with the paths of images and masks.
+        progress: Told how many of how many images are done.
+    """
     looks: list[Look] = []
     unreadable: dict[str, str] = {}
-    with ThreadPoolExecutor() as pool:
-        for done, (sample, found) in enumerate(zip(index.samples, pool.map(lambda s: _look(index, s), index.samples), strict=True), 1):
+    total = len(index.samples)
+    pool = ThreadPoolExecutor(min(_MOST_THREADS, os.cpu_count() or 1))  # OpenCV and hashing let other threads run
+    try:
+        for done, found in enumerate(pool.map(lambda sample: _look(index, sample), index.samples), start=1):
             if isinstance(found, Look):
                 looks.append(found)
             else:
-                unreadable[sample.path] = found
-            progress(done, len(index.samples))
+                unreadable[index.samples[done - 1].path] = found
+            progress(done, total)
+    finally:
+        pool.shutdown(cancel_futures=True)  # Ctrl-C does not wait for thousands of images
     return Scan(tuple(looks), unreadable)
 
 
 def _look(index: Index, sample: Sample) -> Look | str:
+    """What the image holds, or why it cannot be used."""
     try:
         data = index.file(sample).read_bytes()
         raw = image.decode_raw(data, name=sample.path)
-        if raw.dtype not in (np.uint8, np.uint16):
-            return f"expected 8 or 16 bits a channel, got {raw.dtype}"
     except OSError as error:
-        return error.strerror or "cannot be read"
+        return f"cannot be read ({error.strerror})"
     except ImageError as error:
         return error.message.removeprefix(f"{sample.path}: ")
+    if raw.dtype not in (np.uint8, np.uint16):
+        return f"expected 8 or 16 bits a channel, got {raw.dtype}"
     height, width = raw.shape[:2]
-    grey = cv2.cvtColor(raw, cv2.COLOR_BGR2GRAY) if raw.ndim == 3 else raw
-    top = int(raw.max())
-    small = cv2.resize(grey, (THUMBNAIL, THUMBNAIL), interpolation=cv2.INTER_AREA).astype(np.float32)
-    # A thumbnail is only compared with others, so 12 bits in 16 must not make it black.
-    thumbnail = (small * (255 / max(1.0, float(top))) if raw.dtype == np.uint16 else small).astype(np.uint8)
     filled = sample.model_copy(update={"digest": hashlib.sha256(data).hexdigest(), "width": width, "height": height})
-    kind = f"{raw.dtype.itemsize * 8} bit, {raw.shape[2] if raw.ndim == 3 else 1} channels"
-    return Look(filled, kind, top, thumbnail, _mask_fault(index, filled))
+    fault, empty = _mask(index.root, filled)
+    return Look(
+        sample=filled,
+        depth=raw.dtype.itemsize * 8,
+        channels=1 if raw.ndim == 2 else 3,
+        top=int(raw.max()),
+        thumbnail=_thumbnail(raw),
+        mask_fault=fault,
+        mask_empty=empty,
+    )
 
 
-def _mask_fault(index: Index, sample: Sample) -> str:
+def _thumbnail(raw: NDArray[np.generic]) -> NDArray[np.uint8]:
+    small = cv2.resize(raw, (THUMBNAIL, THUMBNAIL), interpolation=cv2.INTER_AREA)
+    grey = cv2.cvtColor(small, cv2.COLOR_BGR2GRAY) if small.ndim == 3 else small
+    if grey.dtype == np.uint16:
+        # It is only compared with others, so 12 bits in 16 must not make it black.
+        grey = grey.astype(np.float32) * (255 / max(1, int(grey.max())))
+    return np.asarray(grey, np.uint8)
+
+
+def _mask(root: Path, sample: Sample) -> tuple[str, bool]:
+    """What is wrong with the sample's mask, if anything, and whether it lacks the defect that the label tells of."""
     if sample.mask is None:
-        return ""
+        return "", False
     try:
-        mask = image.decode_raw((index.root / sample.mask).read_bytes(), name=sample.mask)
+        mask = image.decode_raw((root / sample.mask).read_bytes(), name=sample.mask)
     except OSError as error:
-        return f"cannot be read: {error.strerror}"
+        return f"cannot be read ({error.strerror})", False
     except ImageError as error:
-        return error.message
+        return error.message.removeprefix(f"{sample.mask}: "), False
     if mask.shape[:2] != (sample.height, sample.width):
-        return f"is {mask.shape[1]} x {mask.shape[0]} pixels, the image {sample.width} x {sample.height}"
-    if not sample.good and not mask.any():
-        return "is empty, the image is labelled defective"
-    return ""
+        fault = f"is {mask.shape[1]} x {mask.shape[0]} pixels, the image {sample.width} x {sample.height}"
+        return fault, False
+    return "", not sample.good and not mask.any()

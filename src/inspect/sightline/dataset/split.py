@@ -1,87 +1,127 @@
 """Divides groups of images into train, validate, calibrate and test, by content and seed alone.
 
-Each group draws a number between 0 and 1 from a hash of its smallest digest and the seed, and the shares of the parts cut
-that range. No group's part hangs on any other group: adding images moves none that were there, unless an image turns out
-to be a twin. Classes with few groups are too small for luck; they are dealt out in the order of those numbers, so that
-each part gets some, and there a new image may move a few.
+Each group draws a number between 0 and 1 from a hash of its name and the seed, and the shares of the parts cut that
+range. The part of a group so hangs on no other group: adding images moves none that were there, unless the new one turns
+out to be a twin that joins two groups or comes to name one. Nothing has to be remembered for that.
+
+Luck would leave some parts without a rare class. There one group is moved for each part that lacks it, in the order
+train, test, calibrate, validate as far as the groups reach, and never so that another part comes to lack a class. Once a
+part has a group of the class by its own number, nothing is moved: with a share of 10 % and 40 groups that holds 98 % of
+the time, with 100 groups always but once in 40,000.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 
 from sightline.config.recipe import SplitPlan
 from sightline.index import Sample, Split
 
-FEW = 40
-"""Groups below which a class is dealt out rather than drawn."""
+_CUT = (Split.TEST, Split.CALIBRATE, Split.VALIDATE, Split.TRAIN)
+_NEED = (Split.TRAIN, Split.TEST, Split.CALIBRATE, Split.VALIDATE)
+
+Shares = Mapping[Split, float]
 
 
 def split(samples: Sequence[Sample], plan: SplitPlan) -> tuple[Sample, ...]:
-    """Gives every sample a part; samples that have one keep it, and draw their whole group along.
+    """Gives every sample a part.
 
-    Where the reader fixed a test part, nothing is added to it: validate and calibrate come out of the rest.
+    What the reader put into validate, calibrate or test stays there, and nothing is added to it but rows of the same
+    groups that are in no part. The parts that the reader left out are taken from train and from the rows that are in no
+    part. If it left out none, train stays too, and rows that are in no part follow the plan.
 
     Args:
-        samples: Rows with digest and group.
+        samples: Rows with digest, and group where several belong together.
         plan: Shares and seed.
     """
+    given = {s.split for s in samples if s.split is not None}
+    missing = carved(given, plan)
+    kept = [part for part in _CUT if part is not Split.TRAIN or not missing]
     groups: dict[str, list[Sample]] = defaultdict(list)
     for sample in samples:
         groups[sample.group or sample.digest].append(sample)
-    fixed = {key: part for key, rows in groups.items() if (part := _fixed(rows)) is not None}
-    strata: dict[tuple[str, ...], list[str]] = defaultdict(list)
-    for key, rows in groups.items():
-        if key not in fixed:
-            strata[_stratum(rows)].append(key)
-    shares = _shares(plan, {s.split for s in samples if s.split is not None})
-    parts = dict(fixed)
-    for keys in strata.values():
-        parts |= _divide({key: _draw(groups[key], plan.seed) for key in keys}, shares)
-    return tuple(s.model_copy(update={"split": s.split or parts[s.group or s.digest]}) for s in samples)
+    parts: dict[str, Split] = {}
+    free: dict[str, frozenset[str]] = {}
+    for name, rows in groups.items():
+        part = next((part for part in kept if part in {s.split for s in rows}), None)
+        if part is None:
+            free[name] = frozenset(label for s in rows for label in s.labels or ("",))
+        else:
+            parts[name] = part
+    shares = _shares(plan, missing or _NEED)
+    parts |= _fill(_draw(free, shares, plan.seed), free, shares, plan.seed)
+
+    def part_of(sample: Sample) -> Split:
+        name = sample.group or sample.digest
+        # A row of train with a twin in test stays where it is: the check tells of it, and test is not added to.
+        return parts[name] if sample.split is None or name in free else sample.split
+
+    return tuple(s.model_copy(update={"split": part_of(s)}) for s in samples)
 
 
-def _fixed(rows: Iterable[Sample]) -> Split | None:
-    given = sorted(s.split.value for s in rows if s.split is not None)
-    return Split(given[0]) if given else None
+def carved(given: Iterable[Split], plan: SplitPlan) -> tuple[Split, ...]:
+    """The parts that are wanted and that no row was given to; all of them if no row was given to any."""
+    found = set(given)
+    return tuple(part for part, share in _wanted(plan).items() if share > 0 and part not in found)
 
 
-def _stratum(rows: Sequence[Sample]) -> tuple[str, ...]:
-    return min(rows, key=lambda s: s.digest).labels
+def _wanted(plan: SplitPlan) -> dict[Split, float]:
+    return {Split.TEST: plan.test, Split.CALIBRATE: plan.calibrate, Split.VALIDATE: plan.validate_}
 
 
-def _draw(rows: Iterable[Sample], seed: int) -> float:
-    smallest = min(s.digest for s in rows)
-    return int.from_bytes(hashlib.sha256(f"{seed}:{smallest}".encode()).digest()[:8], "big") / 2**64
+def _shares(plan: SplitPlan, parts: Iterable[Split]) -> Shares:
+    """The shares of train and these parts among themselves."""
+    wanted = _wanted(plan)
+    shares = {part: wanted[part] for part in _CUT if part in set(parts) & set(wanted) and wanted[part] > 0}
+    rest = 1 - sum(wanted.values())
+    whole = rest + sum(shares.values())
+    return {part: share / whole for part, share in shares.items()} | {Split.TRAIN: rest / whole}
 
 
-def _shares(plan: SplitPlan, given: set[Split]) -> list[tuple[Split, float]]:
-    shares = {Split.TEST: plan.test, Split.CALIBRATE: plan.calibrate, Split.VALIDATE: plan.validate_}
-    left = {part: share for part, share in shares.items() if part not in given}
-    room = 1 - sum(share for part, share in shares.items() if part in given)
-    scaled = [(part, share / room) for part, share in left.items()]
-    return [*scaled, (Split.TRAIN, 1 - sum(share for _, share in scaled))]
+def _draw(names: Iterable[str], shares: Shares, seed: int) -> dict[str, Split]:
+    """The part of each group by its own number alone."""
+    drawn = {}
+    for name in names:
+        number = _hash(seed, name) / 2**64
+        below = 0.0
+        for part, share in shares.items():  # train comes last and takes what rounding leaves
+            below += share
+            if number < below:
+                break
+        drawn[name] = part
+    return drawn
 
 
-def _divide(drawn: dict[str, float], shares: list[tuple[Split, float]]) -> dict[str, Split]:
-    if len(drawn) >= FEW:
-        return {key: _cut(number, shares) for key, number in drawn.items()}
-    ordered = sorted(drawn, key=drawn.__getitem__)
-    parts = dict.fromkeys(ordered, Split.TRAIN)
-    for part, share in shares[:-1]:
-        wanted = max(1, round(share * len(ordered))) if share > 0 else 0
-        free = [key for key in ordered if parts[key] is Split.TRAIN]
-        for key in free[: min(wanted, len(free) - 1)]:  # training keeps at least one
-            parts[key] = part
+def _hash(*words: object) -> int:
+    return int.from_bytes(hashlib.sha256(":".join(map(str, words)).encode()).digest()[:8], "big")
+
+
+def _fill(
+    drawn: Mapping[str, Split], groups: Mapping[str, frozenset[str]], shares: Shares, seed: int
+) -> dict[str, Split]:
+    """Moves single groups so that each class reaches as many parts as it has groups."""
+    parts = dict(drawn)
+    carriers: dict[str, list[str]] = defaultdict(list)
+    for name, labels in groups.items():
+        for label in labels:
+            carriers[label].append(name)
+    needed = {
+        label: [part for part in _NEED if part in shares][: len(names)] for label, names in carriers.items()
+    }
+    held = Counter((label, parts[name]) for label, names in carriers.items() for name in names)
+
+    def spare(name: str) -> bool:
+        return all(parts[name] not in needed[label] or held[label, parts[name]] > 1 for label in groups[name])
+
+    for label in sorted(carriers, key=lambda label: (len(carriers[label]), label)):  # the rarest class chooses first
+        for part in needed[label]:
+            candidates = [name for name in carriers[label] if spare(name)] if not held[label, part] else []
+            if candidates:
+                chosen = min((_hash(seed, part.value, name), name) for name in candidates)[1]
+                for other in groups[chosen]:
+                    held[other, parts[chosen]] -= 1
+                    held[other, part] += 1
+                parts[chosen] = part
     return parts
-
-
-def _cut(number: float, shares: list[tuple[Split, float]]) -> Split:
-    below = 0.0
-    for part, share in shares:
-        below += share
-        if number < below:
-            return part
-    return shares[-1][0]

@@ -63,7 +63,7 @@ def fit(run: RunFolder, *, after_epoch: Callable[[], None] = lambda: None) -> No
     space = _label_space(run)
     train = _loader(run, space, Split.TRAIN, first_epoch=state["epochs"] if state else 0)
     validate = _loader(run, space, Split.VALIDATE)
-    _check(recipe, train, validate)
+    _check(recipe, space, train, validate)
     torch.manual_seed(recipe.seed)
     network = build(recipe.model, space.outputs, recipe.input)
     if state is None:
@@ -119,7 +119,12 @@ def _loader(run: RunFolder, space: LabelSpace, split: Split, *, first_epoch: int
     )
 
 
-def _check(recipe: Recipe, train: _Loader, validate: _Loader) -> None:
+def _check(recipe: Recipe, space: LabelSpace, train: _Loader, validate: _Loader) -> None:
+    if space.outputs < 2 and not space.multi_label:
+        raise TrainError(
+            f"expected at least two kinds of images to tell apart, got {', '.join(space.classes) or 'good'} alone",
+            hint="Add images of good parts or of another defect.",
+        )
     if not len(train):
         raise TrainError("expected images in the train part, but it is empty", hint="Lower the shares in data.split.")
     if recipe.train.patience and not len(validate):

@@ -139,6 +139,12 @@ def rate(step: int, steps: int, warmup: float) -> float:
 
 
 def _stage(name: str) -> str:
-    """``body.layer3.0.conv1.weight`` -> ``layer3``; ``body.features.4.conv.weight`` -> ``features.4``."""
-    parts = name.removeprefix("body.").split(".")
-    return ".".join(parts[:2]) if parts[0] in ("features", "encoder", "blocks") else parts[0]
+    """Which layer of the backbone a parameter belongs to, told from torchvision's names.
+
+    ``body.layer3.0.conv1.weight`` -> ``layer3``; ``body.features.4.conv.weight`` -> ``features.4``;
+    ``body.encoder.layers.encoder_layer_2.ln.bias`` -> ``encoder.layers.encoder_layer_2``.
+    """
+    modules = name.removeprefix("body.").split(".")[:-1]
+    if modules and any(letter.isdigit() for letter in modules[0]):
+        return modules[0]
+    return ".".join(modules[: 3 if modules[:2] == ["encoder", "layers"] else 2])

@@ -95,6 +95,7 @@ class RunFolder:
         Raises:
             TrainError: The folder cannot be written.
         """
+        index = index.model_copy(update={"root": index.root.absolute()})  # the folder may be opened from anywhere
         now = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
         path = runs / f"{recipe.name}-{now}"
         try:

@@ -64,7 +64,7 @@ class Features(nn.Module):
             return found.permute(0, 3, 1, 2)
         if self._layout is Layout.TOKENS:
             places = found[:, found.shape[1] - self.grid[0] * self.grid[1] :]
-            return places.transpose(1, 2).reshape(len(places), -1, *self.grid)
+            return torch.unflatten(places.transpose(1, 2), 2, self.grid)
         return found
 
 
