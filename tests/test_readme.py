@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 import yaml
-from bundle_factory import SIDE, frame_of, write_bundle
 
+from bundle_factory import SIDE, frame_of, write_bundle
 from sightline import cli, config, image, synth
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -42,7 +42,8 @@ def workplace(tmp_path, monkeypatch):
     shutil.move(tmp_path / "made" / "images", tmp_path / "photos")
     shutil.copytree(tmp_path / "photos" / "scratch", tmp_path / "new-photos")
     shutil.copytree(ROOT / "configs", tmp_path / "configs")
-    (tmp_path / "part.png").write_bytes(image.png(frame_of((255, 0, 0))))
+    for bad in ("part.png", "photos/scratch/red.png"):
+        (tmp_path / bad).write_bytes(image.png(frame_of((255, 0, 0))))
     (tmp_path / "my-part.yaml").write_text(_blocks("README.md", "yaml")[0], encoding="utf-8")
     for place in ("models/steel-strip-1.0.0", "runs/my-part-20260101-120000/bundle/my-part-1.0.0"):
         made = write_bundle(tmp_path / "colours")
@@ -70,7 +71,7 @@ def test_commands_do_what_the_readme_says(workplace, capsys):
     pytest.importorskip("albumentations")
     for command in [command for command in _commands("README.md") if command[0] == "sightline"]:
         if command[1] not in PARSED_ONLY:
-            # The one command that is asked to fail where it finds a bad part.
+            # One command is asked to fail if it finds a bad part, and there is one.
             assert cli.main(command[1:]) == int("--fail-on" in command), f"{command}\n{capsys.readouterr().err}"
     for made in ("report.html", "verdicts.csv", "overlays", "steel-strip.zip", "preview.png", "parts/index.jsonl"):
         assert (workplace / made).exists(), made

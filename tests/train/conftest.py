@@ -1,4 +1,4 @@
-"""A tiny product for training: grey squares, some with a bright dent or a dark scratch, and a recipe that is done in seconds."""
+"""A tiny product for training: grey squares, some with a dent or a scratch, and a recipe that is done in seconds."""
 
 import numpy as np
 import pytest
@@ -12,7 +12,7 @@ from sightline.train import RunFolder
 SPLITS = (Split.TRAIN, Split.TRAIN, Split.TRAIN, Split.VALIDATE)
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture(scope="module", autouse=True)
 def _one_thread():
     """Threads that wait for each other on a busy machine make a second of work a minute."""
     threads = torch.get_num_threads()
@@ -37,11 +37,13 @@ def parts(tmp_path_factory):
             picture[row : row + 3] -= 80
         (root / f"{number:02}.png").write_bytes(image.png(picture))
         labels = () if kind == "good" else (kind,)
-        samples.append(Sample(path=f"{number:02}.png", labels=labels, split=SPLITS[number // 3 % 4], digest=f"{number}"))
+        samples.append(
+            Sample(path=f"{number:02}.png", labels=labels, split=SPLITS[number // 3 % 4], digest=f"{number}")
+        )
     return Index.build(root, samples)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def recipe(parts):
     """Everything that hangs on randomness is switched on: augmentation, dropout, averaged weights, batch statistics."""
     return Recipe(

@@ -1,11 +1,11 @@
 """The demo: the whole chain on the synthetic product, from no image at all to a report, in one folder.
 
-    FOLDER/product-N-S/   synthetic parts to learn from, with masks and truth
-    FOLDER/unseen-N-S/    others that training never sees
-    FOLDER/recipe.yaml    what was trained, to be changed and trained again
-    FOLDER/runs/          a run folder for each time the demo ran
-    FOLDER/mlflow.db      the experiment
-    FOLDER/verdicts.jsonl, report.html    what the bundle said of the unseen parts
+FOLDER/product-N-S/   synthetic parts to learn from, with masks and truth
+FOLDER/unseen-N-S/    others that training never sees
+FOLDER/recipe.yaml    what was trained, to be changed and trained again
+FOLDER/runs/          a run folder for each time the demo ran
+FOLDER/mlflow.db      the experiment
+FOLDER/verdicts.jsonl, report.html    what the bundle said of the unseen parts
 """
 
 from __future__ import annotations
@@ -32,7 +32,6 @@ RECIPE = Path(__file__).with_name("demo.yaml")
 """The demo's recipe; its folder of images and its tracking server are filled in."""
 
 COUNT = 600
-UNSEEN = 120
 
 _GRADES = (("obvious", 2 / 3), ("clear", 1 / 3), ("faint", 0.0))
 """What a severity from this value upwards is called."""
@@ -82,7 +81,6 @@ def run(
     folder: Path,
     *,
     count: int = COUNT,
-    unseen: int = UNSEEN,
     seed: int = 0,
     overrides: Sequence[str] = (),
     progress: Progress,
@@ -90,27 +88,29 @@ def run(
 ) -> Result:
     """Makes parts, trains on them, and lets the bundle inspect parts that it has never seen.
 
-    Run again in the same folder it uses the images that are there, adds a run, and replaces recipe, verdicts and report.
+    Run again in the same folder, it uses the images there, adds a run, and replaces recipe, verdicts and report.
 
     Args:
         folder: Where everything goes; made if it is not there.
-        count: Parts to learn from.
-        unseen: Parts to inspect.
+        count: Parts to learn from; a fifth as many are inspected.
         seed: Decides the parts and the training.
         overrides: ``key.sub=value``, each replacing a value of the recipe.
         progress: Told the stage, steps done and steps in all.
         say: Told what a person should read.
 
     Raises:
+        ConfigError: An override cannot be used.
         DataError: Something in the folder cannot be written, or there are too few parts to learn from.
     """
+    recipe = config.load(RECIPE, overrides)
+    unseen = max(1, count // 5)
     say(f"1 of 5  a product: {count} photographs of an aluminium bearing cap, half of them with a defect")
     images = _parts(folder / f"product-{count}-{seed}", count, seed, progress, say)
     say(f"        others, which training never sees: {unseen}")
     others = _parts(folder / f"unseen-{unseen}-{seed + 1}", unseen, seed + 1, progress, say)
 
     say("2 of 5  check and split the images")
-    recipe = _recipe(folder, images, seed, overrides)
+    recipe = _placed(recipe, folder, images, seed)
     (folder / "recipe.yaml").write_text(config.dump(recipe), encoding="utf-8")
     run_folder = workflow.start(recipe, folder / "runs", progress=progress, say=say)
 
@@ -138,8 +138,8 @@ def _parts(folder: Path, count: int, seed: int, progress: Progress, say: Say) ->
     return folder
 
 
-def _recipe(folder: Path, images: Path, seed: int, overrides: Sequence[str]) -> Recipe:
-    recipe = config.load(RECIPE, overrides)
+def _placed(recipe: Recipe, folder: Path, images: Path, seed: int) -> Recipe:
+    """The recipe with images, seed and, unless an override named one, a tracking database in the demo's folder."""
     data = recipe.data.model_copy(update={"root": images / "images"})
     uri = recipe.track.uri or f"sqlite:///{(folder / 'mlflow.db').as_posix()}"
     track = recipe.track.model_copy(update={"uri": uri})

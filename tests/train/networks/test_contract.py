@@ -24,7 +24,16 @@ NAMED = (
 )
 # One of each further family: feature maps from functions, channels last, tokens, a classifier made of convolutions, a
 # pooling to a fixed grid, input scaling of its own.
-OTHERS = ("densenet121", "swin_t", "vit_b_16", "squeezenet1_1", "alexnet", "shufflenet_v2_x0_5", "mnasnet0_5", "googlenet")
+OTHERS = (
+    "densenet121",
+    "swin_t",
+    "vit_b_16",
+    "squeezenet1_1",
+    "alexnet",
+    "shufflenet_v2_x0_5",
+    "mnasnet0_5",
+    "googlenet",
+)
 SIZE = 64
 
 pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning:torch")

@@ -43,8 +43,9 @@ def test_unfolding_leaves_the_function_unchanged(images):
     before = copy.deepcopy(network).eval()
     unfold(network, images)
     with torch.no_grad():
-        want, got = before.features(images[0].permute(0, 3, 1, 2) / 255), network.eval().features(
-            images[0].permute(0, 3, 1, 2) / 255
+        want, got = (
+            before.features(images[0].permute(0, 3, 1, 2) / 255),
+            network.eval().features(images[0].permute(0, 3, 1, 2) / 255),
         )
     torch.testing.assert_close(got, want, rtol=1e-3, atol=1e-4)
     assert not is_folded(network)

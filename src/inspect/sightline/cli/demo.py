@@ -28,7 +28,7 @@ Look at it:
 Now with your own images, in a folder per type of defect and one called good:
   sightline data check photos
   sightline train my-part.yaml
-  sightline score runs/NAME/bundle new-photos --report report.html
+  sightline score runs/RUN/bundle/my-part-1.0.0 new-photos --report report.html
 where my-part.yaml holds two lines, and everything else has a default:
   name: my-part
   data: {{root: photos}}"""

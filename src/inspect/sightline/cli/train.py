@@ -72,6 +72,6 @@ def _track(arguments: argparse.Namespace) -> int:
     from sightline.train import RunFolder
 
     tracker = Tracker(RunFolder.open(arguments.run_folder), uri=arguments.uri)
-    tracker.send()
-    print(f"sent to {tracker.address}")
+    tracker.upload()
+    print(tracker.where())
     return 0

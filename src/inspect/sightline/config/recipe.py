@@ -138,7 +138,9 @@ class SplitPlan(Section):
     test: Fraction = Field(0.25, description="Share that measures, and decides nothing.")
     seed: int = Field(0, ge=0, description="Another seed gives another split.")
     near_duplicates: Annotated[float, Field(gt=0, le=1)] | None = Field(
-        0.8, description="Images whose high-pass correlation reaches this stay together; null groups exact copies only."
+        0.55,
+        description="Images that are this much alike beyond what the whole set shares stay in one part; null looks for "
+        "exact copies only.",
     )
 
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
@@ -209,6 +211,7 @@ class Training(Section):
     weight_decay: float = Field(0.01, ge=0, le=10, description="Weight decay of AdamW.")
     warmup: Fraction = Field(0.1, description="Share of all steps in which the rate rises; a cosine follows.")
     freeze_epochs: int = Field(0, ge=0, description="Epochs at the start in which only the head learns.")
+    frozen_layers: int = Field(0, ge=0, description="Layers at the start of the backbone that never learn.")
     layer_decay: float = Field(1.0, gt=0, le=1, description="Each layer below the head learns at this times the rate.")
     label_smoothing: Fraction = Field(0.0, description="Share of certainty given to all classes alike.")
     class_weights: Literal["none", "balanced", "sqrt"] = Field("sqrt", description="How rare classes are lifted.")

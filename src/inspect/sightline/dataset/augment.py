@@ -19,10 +19,12 @@ os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
 
 import albumentations
 
-from sightline.config import Augmentation
+from sightline.config import Augmentation, Preprocess
 from sightline.errors import ConfigError
 
 _IN_GRAPH = ("Normalize", "ToFloat", "FromFloat", "ToTensorV2", "ToTensor3D")
+
+_TRIALS = 8
 
 
 class Pipeline:
@@ -34,14 +36,16 @@ class Pipeline:
 
     Args:
         augmentations: The recipe's section; empty changes nothing.
+        preprocess: The recipe's; its height and width are those of the images.
 
     Raises:
         ConfigError: A name or parameter albumentations does not know, or a result that is no uint8 image of that size.
     """
 
-    def __init__(self, augmentations: Sequence[Augmentation]) -> None:
+    def __init__(self, augmentations: Sequence[Augmentation], preprocess: Preprocess) -> None:
+        probe = np.random.default_rng(0).integers(0, 256, (preprocess.height, preprocess.width, 3), np.uint8)
         for number, settings in enumerate(augmentations):
-            _try(f"augment.{number}", settings)
+            _try(f"augment.{number}", settings, probe)
         transforms = [_transform(f"augment.{number}", settings) for number, settings in enumerate(augmentations)]
         self._compose = albumentations.Compose(transforms) if transforms else None
 
@@ -54,15 +58,17 @@ class Pipeline:
         return changed
 
 
-def _try(key: str, settings: Augmentation) -> None:
-    """Applies a transform once, to a made-up image, so that a recipe fails before an hour of training."""
-    probe = np.random.default_rng(0).integers(0, 256, (64, 96, 3), np.uint8)
+def _try(key: str, settings: Augmentation, probe: NDArray[np.uint8]) -> None:
+    """Applies a transform to a made-up image, so that a recipe fails before an hour of training."""
     transform = _transform(key, settings.model_copy(update={"p": 1.0}))
     try:
-        result = albumentations.Compose([transform], seed=0)(image=probe)["image"]
+        # Some seed turns by 90 degrees, another by 180, which changes no size.
+        results = [albumentations.Compose([transform], seed=seed)(image=probe)["image"] for seed in range(_TRIALS)]
     except (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError, cv2.error) as error:
         raise ConfigError(f"{key}: {settings.name} cannot be applied to an image alone: {_line(error)}") from error
-    if not isinstance(result, np.ndarray) or result.dtype != np.uint8 or result.shape != probe.shape:
+    for result in results:
+        if isinstance(result, np.ndarray) and result.dtype == np.uint8 and result.shape == probe.shape:
+            continue
         got = f"{result.dtype} {tuple(result.shape)}" if hasattr(result, "dtype") else type(result).__name__
         raise ConfigError(
             f"{key}: expected uint8 images of unchanged size {probe.shape} from {settings.name}, got {got}",

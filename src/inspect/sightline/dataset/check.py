@@ -1,181 +1,304 @@
-"""What a person should know about the images before anything is trained on them."""
+"""What a person should know about the images before anything is trained on them.
+
+Errors make training pointless and stop it, warnings make figures weaker than they look, notes are good to know.
+"""
 
 from __future__ import annotations
 
 import base64
-import json
+import math
 from collections import Counter, defaultdict
-from dataclasses import dataclass, field
-from importlib import resources
-from pathlib import Path
-from typing import Any
-
-import jinja2
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 from sightline import image
+from sightline.config import Preprocess
 from sightline.config.recipe import Data
-from sightline.dataset.scan import Scan
-from sightline.index import Index, Split
+from sightline.dataset.report import CheckReport, Pair
+from sightline.dataset.scan import Look, Scan
+from sightline.dataset.split import carved
+from sightline.index import Index, Sample, Split
+
+__all__ = ["CheckReport", "check"]
 
 FEWEST_IN_TEST = 5
-"""Groups of a class in the test part below which its figures say nothing."""
+"""Groups of a class in the test part below which its figures say little."""
 
 _GOOD = "good"
-_SHOWN = 12
+_NAMED = 5  # examples in a message
+_SHOWN = 12  # pairs of pictures
+_Z = 1.96  # 95 %
+_ASPECT = 1.5  # beyond this stretch a round spot is an oval one
+_BITS = (10, 12, 14)  # what industrial cameras store in 16
+
+Groups = Mapping[str, Sequence[Sample]]
 
 
-@dataclass(frozen=True)
-class CheckReport:
-    """The outcome of a check.
+@dataclass(frozen=True, eq=False)
+class _Found:
+    """What the judgements look at.
 
     Attributes:
-        facts: Name -> what was found, in words.
-        counts: Class -> part -> images.
-        errors: What makes training pointless; each says what to do.
-        warnings: What makes figures weaker than they look.
-        notes: What is good to know.
-        twins: Pairs of thumbnails (PNG, base64) of images that are kept together.
+        index: Readable images with group and part.
+        scan: What the files hold; its rows have the groups and parts that the reader gave.
+        data: The recipe's section.
+        preprocess: What the model will be shown, if it is known.
+        groups: Name -> the images that are kept together.
+        classes: All class names, good first if there is any.
     """
 
-    facts: dict[str, str]
-    counts: dict[str, dict[str, int]]
-    errors: tuple[str, ...] = ()
-    warnings: tuple[str, ...] = ()
-    notes: tuple[str, ...] = ()
-    twins: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    index: Index
+    scan: Scan
+    data: Data
+    preprocess: Preprocess | None
+    groups: Groups
+    classes: tuple[str, ...]
 
-    def text(self) -> str:
-        """For the terminal."""
-        width = max(map(len, (*self.facts, *self.counts, "class")), default=5)
-        lines = [f"{name:<{width}}  {value}" for name, value in self.facts.items()]
-        lines += ["", f"{'class':<{width}}  {'images':>8}" + "".join(f"{part.value:>11}" for part in Split)]
-        for name, parts in self.counts.items():
-            lines.append(f"{name:<{width}}  {sum(parts.values()):>8}" + "".join(f"{parts.get(p.value, 0):>11}" for p in Split))
-        for level, messages in (("error", self.errors), ("warning", self.warnings), ("note", self.notes)):
-            lines += [f"{level}: {message}" for message in messages]
-        return "\n".join(lines)
+    @property
+    def together(self) -> list[Sequence[Sample]]:
+        """The groups of two or more."""
+        return [rows for rows in self.groups.values() if len(rows) > 1]
 
-    def to_dict(self) -> dict[str, Any]:
-        """Plain values for JSON, without pictures."""
-        return {
-            "facts": self.facts,
-            "counts": self.counts,
-            "errors": list(self.errors),
-            "warnings": list(self.warnings),
-            "notes": list(self.notes),
-        }
-
-    def save(self, folder: Path) -> None:
-        """Writes ``check.json`` and ``check.html``, which needs no other file."""
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / "check.json").write_text(json.dumps(self.to_dict(), indent=2, ensure_ascii=False), encoding="utf-8")
-        source = resources.files("sightline.dataset").joinpath("check.html.jinja").read_text(encoding="utf-8")
-        page = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined).from_string(source)
-        text = page.render(report=self, parts=[part.value for part in Split])
-        (folder / "check.html").write_text(text, encoding="utf-8")
+    def groups_of(self, name: str, part: Split | None = None) -> int:
+        """How many groups show a class, in one part or in all."""
+        return len({s.group for s in self.index.samples if name in _names(s) and part in (None, s.split)})
 
 
-def check(index: Index, scan: Scan, data: Data) -> CheckReport:
-    """Judges a scanned, grouped and split index."""
-    groups: dict[str, list[int]] = defaultdict(list)
-    for row, sample in enumerate(index.samples):
-        groups[sample.group].append(row)
-    together = [rows for rows in groups.values() if len(rows) > 1]
-    counts = _counts(index)
+def check(index: Index, scan: Scan, data: Data, preprocess: Preprocess | None = None) -> CheckReport:
+    """Judges an index that was scanned, grouped and split.
+
+    Args:
+        index: The readable images, with group and part.
+        scan: What the files hold, with the reader's groups and parts.
+        data: The recipe's section that they came from.
+        preprocess: The model's input; without it sizes are not compared with it.
+    """
+    groups = _by((s.group, s) for s in index.samples)
+    found = _Found(index, scan, data, preprocess, groups, (*([_GOOD] if index.has_good else []), *index.classes))
+    by_part = {part: index.counts(part) for part in Split}
     return CheckReport(
-        facts=_facts(index, scan, together),
-        counts=counts,
-        errors=tuple(_errors(index, groups, counts)),
-        warnings=tuple(_warnings(index, scan, together, data)),
-        notes=tuple(_notes(index, data)),
-        twins=_twins(scan, together),
+        facts=_facts(found),
+        counts={name: {part.value: by_part[part][name] for part in Split} for name in found.classes},
+        groups={name: found.groups_of(name) for name in found.classes},
+        errors=(
+            *_class_errors(found),
+            *_label_errors(found),
+            *_leaks(found),
+            *_mask_errors(found),
+            *_depth_errors(found),
+        ),
+        warnings=(*_unreadable(found), *_likely_leaks(found), *_few(found), *_empty_parts(found), *_doubtful(found)),
+        notes=tuple(_notes(found)),
+        unreadable=scan.unreadable,
+        twins=_pairs(found),
     )
 
 
-def _counts(index: Index) -> dict[str, dict[str, int]]:
-    names = ([_GOOD] if index.has_good else []) + list(index.classes)
-    by_part = {part: index.counts(part) for part in Split}
-    return {name: {part.value: by_part[part][name] for part in Split} for name in names}
+def _names(sample: Sample) -> tuple[str, ...]:
+    return sample.labels or (_GOOD,)
 
 
-def _facts(index: Index, scan: Scan, together: list[list[int]]) -> dict[str, str]:
+def _by(pairs: Iterable[tuple[str, Sample]]) -> dict[str, list[Sample]]:
+    rows: dict[str, list[Sample]] = defaultdict(list)
+    for key, sample in pairs:
+        rows[key].append(sample)
+    return rows
+
+
+def _listed(paths: Sequence[str]) -> str:
+    more = f" and {len(paths) - _NAMED:,} more" if len(paths) > _NAMED else ""
+    return ", ".join(paths[:_NAMED]) + more
+
+
+def _facts(found: _Found) -> dict[str, str]:
+    index, scan, together = found.index, found.scan, found.together
+    total = len(index.samples)
     sizes = scan.sizes.most_common()
-    shown = ", ".join(f"{w} x {h} ({n})" for (w, h), n in sizes[:3]) + (f" and {len(sizes) - 3} more" if len(sizes) > 3 else "")
-    digests = Counter(s.digest for s in index.samples)
-    copies = sum(n - 1 for n in digests.values())
+    more = f" and {len(sizes) - 3:,} more" if len(sizes) > 3 else ""
+    copies = sum(count - 1 for count in Counter(s.digest for s in index.samples).values())
     alike = sum(map(len, together))
-    share = alike / max(1, len(index.samples))
     largest = max(map(len, together), default=1)
+    parts = Counter(s.split for s in index.samples)
     return {
-        "images": f"{len(index.samples)} readable, {len(scan.unreadable)} unreadable",
-        "sizes": shown,
-        "depths": ", ".join(f"{kind} ({n})" for kind, n in scan.kinds.most_common()),
-        "exact copies": str(copies),
-        "near-duplicates": f"{alike} images ({share:.0%}) have a twin, in {len(together)} groups, the largest of {largest}",
+        "images": f"{total:,} readable, {len(scan.unreadable):,} unreadable",
+        "sizes": ", ".join(f"{width} x {height} ({count:,})" for (width, height), count in sizes[:3]) + more,
+        "depths": ", ".join(
+            f"{depth} bit {'grey' if channels == 1 else 'colour'} ({count:,})"
+            for (depth, channels), count in scan.kinds.most_common()
+        ),
+        "exact copies": f"{copies:,}",
+        "kept together": f"{alike:,} images ({alike / max(1, total):.0%}) have a twin, in {len(together):,} groups"
+        + (f", the largest of {largest:,}" if together else ""),
+        "split": ", ".join(f"{part.value} {parts[part]:,} ({parts[part] / max(1, total):.0%})" for part in Split),
         "digest": index.digest[:16],
     }
 
 
-def _errors(index: Index, groups: dict[str, list[int]], counts: dict[str, dict[str, int]]) -> list[str]:
-    errors = []
-    if len(counts) < 2:
-        only = next(iter(counts), "none")
-        errors.append(f"expected at least two classes (good is one), found only {only}: add images of another")
-    for name, parts in counts.items():
-        if sum(parts.values()) == 1:
-            errors.append(f"class {name} has one image: add more, or leave it out with data.ignore")
-        elif parts[Split.TRAIN.value] == 0:
-            errors.append(f"class {name} has no image in the train part")
-    rows = index.samples
-    crossing = [key for key, members in groups.items() if len({rows[m].split for m in members}) > 1]
+def _class_errors(found: _Found) -> Iterator[str]:
+    if len(found.classes) < 2:
+        only = next(iter(found.classes), "none")
+        yield f"expected at least two classes (good is one), found only {only}: add images of another"
+    for names in _by_case(found.classes):
+        yield f"classes differ in upper and lower case only: {', '.join(names)}; make them one with data.rename"
+    images = found.index.counts()
+    trained = found.index.counts(Split.TRAIN)
+    for name in found.classes:
+        if images[name] == 1:
+            yield f"class {name} has one image: add more, or leave it out with data.ignore"
+        elif not trained[name]:
+            yield f"class {name} has no image in the train part: change the split it came with, or add more"
+
+
+def _by_case(classes: Sequence[str]) -> list[list[str]]:
+    same: dict[str, list[str]] = defaultdict(list)
+    for name in classes:
+        same[name.casefold()].append(name)
+    return [names for names in same.values() if len(names) > 1]
+
+
+def _label_errors(found: _Found) -> Iterator[str]:
+    for rows in _by((s.digest, s) for s in found.index.samples).values():
+        if len({s.labels for s in rows}) > 1:
+            told = ", ".join(f"{s.path} ({' + '.join(_names(s))})" for s in rows)
+            yield f"copies of one image have different labels: {told}"
+
+
+def _leaks(found: _Found) -> Iterator[str]:
+    """Copies, or images that the reader put together, in several parts of a split that came with the images."""
+    parts = {s.path: s.split for s in found.index.samples}
+    for what, rows_of in (
+        ("copies of one image", _by((s.digest, s) for s in found.scan.samples)),
+        ("images of one group", _by((s.group, s) for s in found.scan.samples if s.group)),
+    ):
+        crossing = [rows for rows in rows_of.values() if len({parts[s.path] for s in rows}) > 1]
+        if crossing:
+            example = ", ".join(f"{s.path} ({parts[s.path]})" for s in crossing[0][:_NAMED])
+            yield (
+                f"{what} lie in different parts in {len(crossing):,} cases, so that figures would flatter: {example}; "
+                "correct the split that came with the images"
+            )
+
+
+def _likely_leaks(found: _Found) -> Iterator[str]:
+    crossing = [rows for rows in found.together if len({s.split for s in rows}) > 1]
     if crossing:
-        example = ", ".join(rows[m].path for m in groups[crossing[0]][:3])
-        errors.append(
-            f"{len(crossing)} groups of alike images lie in several parts, so that figures would flatter (such as {example}): "
-            "correct the split that came with the images"
+        example = ", ".join(f"{s.path} ({s.split})" for s in crossing[0][:_NAMED])
+        yield (
+            f"the split that came with the images divides {len(crossing):,} groups of alike images, so figures may "
+            f"flatter: {example}"
         )
-    labels: dict[str, set[tuple[str, ...]]] = defaultdict(set)
-    for sample in rows:
-        labels[sample.digest].add(sample.labels)
-    for digest in [d for d, found in labels.items() if len(found) > 1][:_SHOWN]:
-        paths = ", ".join(s.path for s in rows if s.digest == digest)
-        errors.append(f"the same image has different labels: {paths}")
-    return errors
 
 
-def _warnings(index: Index, scan: Scan, together: list[list[int]], data: Data) -> list[str]:
-    found = [f"{path}: {reason}; left out" for path, reason in list(scan.unreadable.items())[:_SHOWN]]
-    if len(scan.unreadable) > _SHOWN:
-        found.append(f"{len(scan.unreadable) - _SHOWN} more files cannot be read; left out")
-    masks = [f"{look.sample.path}: its mask {look.mask_fault}" for look in scan.looks if look.mask_fault]
-    found += masks[:_SHOWN] + ([f"{len(masks) - _SHOWN} more masks at fault"] if len(masks) > _SHOWN else [])
-    mixed = sum(len({index.samples[m].labels for m in members}) > 1 for members in together)
+def _mask_errors(found: _Found) -> Iterator[str]:
+    wrong = [f"{look.sample.mask} {look.mask_fault}" for look in found.scan.looks if look.mask_fault]
+    if wrong:
+        yield f"masks cannot be used: {_listed(wrong)}"
+
+
+def _depth_errors(found: _Found) -> Iterator[str]:
+    if found.preprocess is None:
+        return
+    bits = found.preprocess.bits
+    over = [look.sample.path for look in found.scan.looks if look.depth == 16 and look.top >> bits]
+    if over:
+        yield f"input.bits is {bits}, but these images hold larger values: {_listed(over)}"
+
+
+def _unreadable(found: _Found) -> Iterator[str]:
+    reasons = [f"{path}: {reason}" for path, reason in found.scan.unreadable.items()]
+    yield from (f"{reason}; left out" for reason in reasons[:_NAMED])
+    if len(reasons) > _NAMED:
+        yield f"{len(reasons) - _NAMED:,} more files cannot be read; left out"
+
+
+def _few(found: _Found) -> Iterator[str]:
+    if not found.index.part(Split.TEST):
+        if found.data.split.test > 0:
+            yield "no image is in the test part: nothing will be measured"
+        return
+    for name in found.classes:
+        groups = found.groups_of(name, Split.TEST)
+        if 0 < groups < FEWEST_IN_TEST:
+            least = groups / (groups + _Z**2)  # Wilson's lower bound when all are right
+            yield (
+                f"class {name} has {groups} independent {'image' if groups == 1 else 'images'} in the test part: even "
+                f"if all are right, its recall may be anything from {math.floor(100 * least)} % up (95 % interval)"
+            )
+
+
+def _empty_parts(found: _Found) -> Iterator[str]:
+    """Classes that a part lacks; for train that is an error, and told there."""
+    for part in (Split.TEST, Split.CALIBRATE, Split.VALIDATE):
+        counts = found.index.counts(part)
+        lacking = [name for name in found.classes if not counts[name]]
+        if counts and lacking:
+            yield f"the {part.value} part has no image of: {', '.join(lacking)}"
+
+
+def _doubtful(found: _Found) -> Iterator[str]:
+    empty = [look.sample.mask or "" for look in found.scan.looks if look.mask_empty]
+    if empty:
+        yield f"{len(empty):,} masks of defective images are empty: {_listed(empty)}"
+    mixed = [rows for rows in found.together if len({s.labels for s in rows}) > 1]
     if mixed:
-        found.append(f"in {mixed} groups of alike images the labels differ: look whether they are right")
-    tested: dict[str, set[str]] = defaultdict(set)
-    for sample in index.part(Split.TEST):
-        for label in sample.labels or (_GOOD,):
-            tested[label].add(sample.group)
-    names = ([_GOOD] if index.has_good else []) + list(index.classes)
-    for name in names:
-        if len(tested[name]) < FEWEST_IN_TEST and data.split.test > 0:
-            found.append(f"class {name} has {len(tested[name])} groups in the test part: its figures will say little")
-    return found
+        example = ", ".join(f"{s.path} ({' + '.join(_names(s))})" for s in mixed[0][:_NAMED])
+        yield f"labels differ in {len(mixed):,} groups of alike images; look whether they are right: {example}"
+    wide = [s.path for s in found.index.samples if _stretch(s, found.preprocess) > _ASPECT]
+    if wide:
+        yield (
+            f"{len(wide):,} images are stretched to another shape by more than {_ASPECT:g} times: {_listed(wide)}; "
+            "input.fit=pad keeps their shape"
+        )
 
 
-def _notes(index: Index, data: Data) -> list[str]:
-    notes = []
+def _stretch(sample: Sample, preprocess: Preprocess | None) -> float:
+    """How much more one axis is stretched than the other; 1 is none."""
+    if preprocess is None or preprocess.fit == "pad":
+        return 1.0
+    ratio = (sample.width / sample.height) / (preprocess.width / preprocess.height)
+    return max(ratio, 1 / ratio)
+
+
+def _notes(found: _Found) -> Iterator[str]:
+    index, plan = found.index, found.data.split
+    given = {s.split for s in found.scan.samples if s.split is not None}
+    if given:
+        taken = [part.value for part in carved(given, plan)]
+        came = ", ".join(sorted(part.value for part in given))
+        told = f"; {', '.join(taken)} {'is' if len(taken) == 1 else 'are'} taken from the rest" if taken else ""
+        yield f"the images came with a split ({came}), which is kept{told}"
     if not index.has_good:
-        notes.append("no image is labelled good: the model will name types and never answer OK")
+        yield "no image is labelled good: the model will name types and never answer OK"
     if not index.part(Split.VALIDATE):
-        notes.append("the validate part is empty: the last epoch is taken")
-    return notes
+        yield "the validate part is empty: the last epoch is taken"
+    largest = max(found.groups.values(), key=len, default=())
+    if len(largest) > max(10, len(index.samples) // 10):
+        yield f"{len(largest):,} images are kept together as one group, with {largest[0].path}"
+    deep = [look.top for look in found.scan.looks if look.depth == 16]
+    bits = next((bits for bits in _BITS if deep and not max(deep) >> bits), None)
+    if bits and (found.preprocess is None or found.preprocess.bits > bits):
+        yield f"no 16-bit image holds a value over {max(deep):,}, which fits {bits} bits: set input.bits={bits}"
+    if found.preprocess is not None:
+        height, width = found.preprocess.height, found.preprocess.width
+        small = [s.path for s in index.samples if s.width < width and s.height < height]
+        if small:
+            yield f"{len(small):,} images are smaller than the model's input ({width} x {height}) and are enlarged"
 
 
-def _twins(scan: Scan, together: list[list[int]]) -> tuple[tuple[str, str], ...]:
-    pairs = [rows[:2] for rows in sorted(together, key=len, reverse=True)[:_SHOWN]]
-    return tuple((_embedded(scan, a), _embedded(scan, b)) for a, b in pairs)
+def _pairs(found: _Found) -> tuple[Pair, ...]:
+    """Some of the groups as pictures, those whose labels differ first, then the largest."""
+    looks = {look.sample.path: look for look in found.scan.looks}
+    order = sorted(found.together, key=lambda rows: (len({s.labels for s in rows}) == 1, -len(rows), rows[0].path))
+    pairs = []
+    for rows in order[:_SHOWN]:
+        left = rows[0]
+        right = next((s for s in rows[1:] if s.labels != left.labels), rows[1])
+        kind = "exact copies" if left.digest == right.digest else f"group of {len(rows)}"
+        differ = f", labels differ: {' + '.join(_names(left))} / {' + '.join(_names(right))}"
+        note = kind + (differ if left.labels != right.labels else "")
+        pairs.append(Pair(left.path, right.path, note, (_embedded(looks[left.path]), _embedded(looks[right.path]))))
+    return tuple(pairs)
 
 
-def _embedded(scan: Scan, row: int) -> str:
-    return base64.b64encode(image.png(scan.looks[row].thumbnail)).decode()
+def _embedded(look: Look) -> str:
+    return base64.b64encode(image.png(look.thumbnail)).decode()

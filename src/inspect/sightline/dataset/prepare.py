@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
+from sightline.config import Preprocess
 from sightline.config.recipe import Data
 from sightline.dataset import readers
-from sightline.dataset.check import CheckReport, check
-from sightline.dataset.duplicates import near_duplicates
-from sightline.dataset.scan import scan
+from sightline.dataset.check import check
+from sightline.dataset.duplicates import group
+from sightline.dataset.report import CheckReport
+from sightline.dataset.scan import Progress, scan
 from sightline.dataset.split import split
 from sightline.errors import DataError
-from sightline.index import Index, Sample
+from sightline.index import Index
 
 
 @dataclass(frozen=True)
@@ -29,50 +29,25 @@ class Prepared:
     report: CheckReport
 
 
-def prepare(data: Data, *, progress: Callable[[int, int], None] = lambda done, total: None) -> Prepared:
+def prepare(data: Data, preprocess: Preprocess | None = None, *, progress: Progress | None = None) -> Prepared:
     """Reads, scans, groups, splits and checks.
 
+    Args:
+        data: The recipe's section.
+        preprocess: The model's input, to compare sizes and depths with; the images are not changed.
+        progress: Told how many of how many images were looked into.
+
     Raises:
-        DataError: There is no image, or the layout is not what the reader expects.
+        DataError: There is no image, none can be read, or the layout is not what the reader expects.
     """
     index = readers.read(data)
     looked = scan(index, progress=progress)
     if not looked.looks:
         reasons = "\n".join(f"  {path}: {reason}" for path, reason in list(looked.unreadable.items())[:5])
-        raise DataError(f"none of {len(index.samples)} images in {data.root} can be read:\n{reasons}")
-    twins = near_duplicates(looked.thumbnails, data.split.near_duplicates)
-    grouped = group(looked.samples, twins)
-    parts = index.with_samples(split(grouped, data.split))
-    return Prepared(parts, check(parts, looked, data))
-
-
-def group(samples: Sequence[Sample], twins: Iterable[tuple[int, int]]) -> tuple[Sample, ...]:
-    """Gives every sample a group: exact copies, twins, and what the reader says belongs together, joined.
-
-    A group is named by its smallest digest, so that its name does not hang on order.
-
-    Args:
-        samples: Rows with digests.
-        twins: Pairs of rows that look alike.
-    """
-    parent = list(range(len(samples)))
-
-    def find(row: int) -> int:
-        while parent[row] != row:
-            parent[row] = parent[parent[row]]
-            row = parent[row]
-        return row
-
-    links = list(twins)
-    first: dict[tuple[str, str], int] = {}
-    for row, sample in enumerate(samples):
-        for key in (("digest", sample.digest), ("group", sample.group)):
-            if key[1]:
-                links.append((first.setdefault(key, row), row))
-    for a, b in links:
-        parent[find(a)] = find(b)
-    members: dict[int, list[int]] = defaultdict(list)
-    for row in range(len(samples)):
-        members[find(row)].append(row)
-    names = {root: min(samples[m].digest for m in rows)[:16] for root, rows in members.items()}
-    return tuple(s.model_copy(update={"group": names[find(row)]}) for row, s in enumerate(samples))
+        raise DataError(
+            f"none of {len(index.samples)} images in {data.root} can be read:\n{reasons}",
+            hint="Is data.root the folder of the images, and data.reader their layout?",
+        )
+    grouped = group(looked.samples, looked.thumbnails, data.split.near_duplicates)
+    divided = index.with_samples(split(grouped, data.split))
+    return Prepared(divided, check(divided, looked, data, preprocess))

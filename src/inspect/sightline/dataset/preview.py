@@ -16,6 +16,7 @@ from sightline.errors import DataError
 from sightline.index import Index, Sample, Split
 
 _GAP, _LABEL, _SHORTEST = 6, 22, 96
+_OUTLINE, _INK = (230, 57, 70), (48, 52, 63)
 
 
 def contact_sheet(index: Index, recipe: Recipe, path: Path, *, rows: int = 2, columns: int = 7) -> Path:
@@ -35,7 +36,7 @@ def contact_sheet(index: Index, recipe: Recipe, path: Path, *, rows: int = 2, co
     names = {label for s in samples for label in (s.labels or ("good",))}
     if not samples:
         raise DataError("expected images to show, but the index has none")
-    augment = Pipeline(recipe.augment)
+    augment = Pipeline(recipe.augment, recipe.input)
     lines = []
     for name in sorted(names):
         of_class = [s for s in samples if name in (s.labels or ("good",))]
@@ -58,27 +59,25 @@ def _line(
     tiles = [_framed(np.repeat(np.repeat(tile, scale, 0), scale, 1)) for tile in shown]
     row = np.hstack(tiles)
     head = np.full((_LABEL, row.shape[1], 3), 255, np.uint8)
-    text = f"{name}: {sample.path}, as preprocessed, then augmented"
-    cv2.putText(
-        head,
-        text.encode("ascii", "replace").decode(),
-        (_GAP, 16),
-        cv2.FONT_HERSHEY_SIMPLEX,
-        0.45,
-        (48, 52, 63),
-        1,
-        cv2.LINE_AA,
-    )
+    text = f"{name}: {sample.path}, as preprocessed, then augmented".encode("ascii", "replace").decode()
+    cv2.putText(head, text, (_GAP, 16), cv2.FONT_HERSHEY_SIMPLEX, 0.45, _INK, 1, cv2.LINE_AA)
     return np.vstack([head, row])
 
 
 def _outlined(plain: NDArray[np.uint8], index: Index, sample: Sample, recipe: Recipe) -> NDArray[np.uint8]:
     if sample.mask is None:
         return plain
-    mask = image.prepare(image.read(index.root / sample.mask), recipe.input.model_copy(update={"colour": "rgb"}))
+    try:
+        raw = image.decode_raw((index.root / sample.mask).read_bytes(), name=sample.mask)
+    except OSError as error:
+        raise DataError(f"the mask {sample.mask} cannot be read: {error.strerror}") from error
+    marked = (raw.reshape(*raw.shape[:2], -1) != 0).any(axis=2).astype(np.uint8) * 255
+    top, left, height, width = image.content(marked.shape, recipe.input)
+    fitted = np.zeros(plain.shape[:2], np.uint8)
+    fitted[top : top + height, left : left + width] = image.resize(marked, height, width) > 0
     drawn = plain.copy()
-    outlines, _ = cv2.findContours((mask[..., 0] > 0).astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
-    cv2.drawContours(drawn, outlines, -1, (230, 57, 70), 1)
+    outlines, _ = cv2.findContours(fitted, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
+    cv2.drawContours(drawn, outlines, -1, _OUTLINE, 1)
     return drawn
 
 

@@ -59,7 +59,10 @@ class CheckReport:
         """For the terminal."""
         width = max(map(len, (*self.facts, *self.counts, "class")))
         lines = [f"{name:<{width}}  {value}" for name, value in self.facts.items()]
-        lines += ["", f"{'class':<{width}}{'images':>10}{'groups':>10}" + "".join(f"{part.value:>11}" for part in Split)]
+        lines += [
+            "",
+            f"{'class':<{width}}{'images':>10}{'groups':>10}" + "".join(f"{part.value:>11}" for part in Split),
+        ]
         for name, parts in self.counts.items():
             cells = "".join(f"{parts[part.value]:>11,}" for part in Split)
             lines.append(f"{name:<{width}}{sum(parts.values()):>10,}{self.groups[name]:>10,}{cells}")

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, cast
 
 import cv2
 import numpy as np
@@ -83,7 +84,7 @@ class Scan:
         return Counter((look.sample.width, look.sample.height) for look in self.looks)
 
 
-def scan(index: Index, *, progress: Progress = lambda done, total: None) -> Scan:
+def scan(index: Index, *, progress: Progress | None = None) -> Scan:
     """Decodes every image of an index, several at a time; only thumbnails stay in memory.
 
     Args:
@@ -100,7 +101,8 @@ def scan(index: Index, *, progress: Progress = lambda done, total: None) -> Scan
                 looks.append(found)
             else:
                 unreadable[index.samples[done - 1].path] = found
-            progress(done, total)
+            if progress is not None:
+                progress(done, total)
     finally:
         pool.shutdown(cancel_futures=True)  # Ctrl-C does not wait for thousands of images
     return Scan(tuple(looks), unreadable)
@@ -125,13 +127,13 @@ def _look(index: Index, sample: Sample) -> Look | str:
         depth=raw.dtype.itemsize * 8,
         channels=1 if raw.ndim == 2 else 3,
         top=int(raw.max()),
-        thumbnail=_thumbnail(raw),
+        thumbnail=_thumbnail(cast("NDArray[np.integer[Any]]", raw)),
         mask_fault=fault,
         mask_empty=empty,
     )
 
 
-def _thumbnail(raw: NDArray[np.generic]) -> NDArray[np.uint8]:
+def _thumbnail(raw: NDArray[np.integer[Any]]) -> NDArray[np.uint8]:
     small = cv2.resize(raw, (THUMBNAIL, THUMBNAIL), interpolation=cv2.INTER_AREA)
     grey = cv2.cvtColor(small, cv2.COLOR_BGR2GRAY) if small.ndim == 3 else small
     if grey.dtype == np.uint16:

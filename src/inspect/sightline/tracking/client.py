@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import warnings
@@ -34,7 +33,8 @@ _FAILURES = (
     sqlalchemy.exc.SQLAlchemyError,
     CommandError,
     ParseError,
-    json.JSONDecodeError,
+    ImportError,  # no driver for the database
+    ValueError,  # no JSON, no address
     OSError,
 )
 _TALKATIVE = ("mlflow", "alembic", "urllib3.connectionpool")
@@ -64,7 +64,8 @@ def reaching(uri: str) -> Iterator[None]:
             warnings.simplefilter("ignore")
             yield
     except _FAILURES as error:
-        raise TrackingError(f"MLflow at {shown(uri)} does not take the run: {_reason(error)}") from error
+        reason = _reason(error).replace(uri, shown(uri))
+        raise TrackingError(f"MLflow at {shown(uri)} does not take the run: {reason}") from error
     finally:
         for logger, level in zip(loggers, levels, strict=True):
             logger.setLevel(level)
@@ -80,8 +81,9 @@ def _open_database(uri: str) -> None:
     """Looks into a database once, where MLflow would try for two minutes."""
     engine = sqlalchemy.create_engine(uri)
     try:
-        if engine.url.get_backend_name() == "sqlite" and engine.url.database:
-            Path(engine.url.database).parent.mkdir(parents=True, exist_ok=True)
+        file = engine.url.database if engine.url.get_backend_name() == "sqlite" else None
+        if file and not file.startswith("file:"):
+            Path(file).parent.mkdir(parents=True, exist_ok=True)
         sqlalchemy.inspect(engine).get_table_names()
     finally:
         engine.dispose()
@@ -89,6 +91,6 @@ def _open_database(uri: str) -> None:
 
 def _reason(error: BaseException) -> str:
     """The first cause in one line: MLflow wraps a refused connection in four others."""
-    while (cause := error.__cause__ or error.__context__) is not None:
+    while (cause := error.__cause__ or error.__context__) and not isinstance(cause, LookupError):
         error = cause
     return (str(error).strip().splitlines() or [type(error).__name__])[0][:300]

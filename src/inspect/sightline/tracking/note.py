@@ -1,6 +1,6 @@
 """What a reviewer reads first about a run and about a version of the model: a few lines of Markdown.
 
-MLflow shows the first words in its tables and four lines on a run's page, so what decides comes first.
+MLflow shows the first words in its tables, as they are, and four lines on a run's page: what decides comes first.
 """
 
 from __future__ import annotations
@@ -24,17 +24,19 @@ def of_folder(path: Path, computer: str) -> str:
 def of_bundle(bundle: Bundle) -> str:
     """The figures with their intervals, and what they were measured on and made of."""
     manifest = bundle.manifest
-    figures = [f"{m.name} **{m.value:.4f}** ({m.low:.4f} to {m.high:.4f})" for m in headline(manifest)]
-    counts = {split: sum(of_split.values()) for split, of_split in manifest.data.counts.items()}
-    parity, origin = manifest.parity, manifest.provenance
+    parity, origin, measured = manifest.parity, manifest.provenance, headline(manifest)
+    if measured:
+        first = ", ".join(f"{m.name} {m.value:.4f} ({m.low:.4f} to {m.high:.4f})" for m in measured)
+        groups = f"intervals at 95 %, over {max(m.count for m in measured)} groups of the test part"
+    else:
+        first, groups = "Nothing was measured: the test part is empty.", "no intervals"
     good = "knows good parts" if manifest.policy.good_known else "has seen no good part"
     exported = f"{parity.largest_score_difference:.1e} at most, {parity.verdict_flips} verdicts changed"
+    digest = f"SHA-256 `{bundle.digest[:12]}`, made in `{origin.run}`"
     lines = [
+        groups,
         f"types: {', '.join(manifest.classes)}; {good}",
-        f"images: {', '.join(f'{count} {split}' for split, count in counts.items())}; intervals at 95 % over groups",
         f"scores of the exported against the trained model: {exported} on {parity.images} images",
-        f"bundle `{manifest.name}-{manifest.version}`, SHA-256 `{bundle.digest[:12]}`, run folder `{origin.run}`",
+        f"bundle `{manifest.name}-{manifest.version}`, {digest}; its files are the artifacts of the logged model",
     ]
-    return "\n".join(
-        [", ".join(figures) or "Nothing was measured: the test part is empty.", "", *(f"- {line}" for line in lines)]
-    )
+    return "\n".join([first, "", *(f"- {line}" for line in lines)])

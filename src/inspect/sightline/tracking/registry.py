@@ -6,7 +6,7 @@ from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import mlflow.pyfunc
+import mlflow
 from mlflow.entities import LoggedModelOutput, Metric
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
@@ -20,6 +20,7 @@ from sightline.tracking.client import reaching
 from sightline.tracking.server import Server
 
 _DIGEST = "bundle_digest"  # the tag that a version is found again by
+_LONGEST_DESCRIPTION = 5000  # of MLflow's database
 _WAIT = 20  # seconds for a registry to accept a version
 
 _DEFECT = Object(
@@ -47,6 +48,8 @@ SIGNATURE = ModelSignature(
 def publish(server: Server, bundle: Bundle, name: str, alias: str) -> str:
     """Logs a bundle as a model, registers it unless it is registered already, and gives the version the alias.
 
+    The alias moves to a newer version only: a bundle that is sent again does not take it back.
+
     Returns:
         The version that the registry gave it.
 
@@ -55,9 +58,11 @@ def publish(server: Server, bundle: Bundle, name: str, alias: str) -> str:
     """
     with reaching(server.uri):
         found = _versions(server, bundle, name)
-        version = str((found[0] if found else _register(server, bundle, name)).version)
-        server.client.set_registered_model_alias(name, alias, version)
-    return version
+        version = int((found[0] if found else _register(server, bundle, name)).version)
+        holder = server.client.get_registered_model(name).aliases.get(alias, 0)
+        if version > int(holder):
+            server.client.set_registered_model_alias(name, alias, str(version))
+    return str(version)
 
 
 def _versions(server: Server, bundle: Bundle, name: str) -> list[ModelVersion]:
@@ -79,7 +84,7 @@ def _register(server: Server, bundle: Bundle, name: str) -> ModelVersion:
         location,
         server.run_id,
         tags={**figures, "bundle_version": manifest.version, _DIGEST: bundle.digest},
-        description=note.of_bundle(bundle),
+        description=note.of_bundle(bundle)[:_LONGEST_DESCRIPTION],
         await_creation_for=_WAIT,
         model_id=model_id,
     )

@@ -15,7 +15,7 @@ from sightline.bundle import Bundle
 from sightline.errors import SightlineError, TrackingError
 from sightline.tracking import note, registry
 from sightline.tracking.client import shown
-from sightline.tracking.server import NOTE, USER, Server
+from sightline.tracking.server import NOTE, USER, VIEW, Server
 from sightline.train.record import RunFolder, Tags
 
 DEFAULT_URI = "sqlite:///mlflow.db"
@@ -23,6 +23,7 @@ DEFAULT_URI = "sqlite:///mlflow.db"
 Status = Literal["RUNNING", "FINISHED", "FAILED", "KILLED"]
 """How a run stands, in MLflow's words."""
 
+_LOCAL = "http://127.0.0.1:5000"  # where `mlflow ui` answers
 _PAUSE = 30.0  # seconds to rest after a failure, at least
 _REST = 10  # sending is followed by a rest this many times as long, so that it costs a tenth of the time at most
 
@@ -115,15 +116,21 @@ class Tracker:
             server.end(self._state.status, sent.last)
 
     def where(self) -> str:
-        """Where a run that was sent is seen, and the name of its model."""
+        """Where a run that was sent is seen, and the name of its model, in a few lines.
+
+        Raises:
+            TrackingError: The server cannot be reached or refuses.
+        """
         server, sent = self._connect()
-        address = shown(self.uri).rstrip("/")
-        if address.startswith("http"):
-            lines = [f"MLflow  {address}/#/experiments/{server.experiment_id}/runs/{server.run_id}"]
-        else:
-            lines = [f"MLflow  run {self._run.path.name}; to look: mlflow ui --backend-store-uri {address}"]
+        http = self.uri.startswith(("http://", "https://"))
+        pages = f"{shown(self.uri).rstrip('/') if http else _LOCAL}/#/experiments/{server.experiment_id}/runs"
+        lines = [] if http else [f"to look  mlflow ui --backend-store-uri {shown(self.uri)}"]
+        lines.append(f"the run  {pages}/{server.run_id}?workflowType=machine_learning")
         if sent.version:
-            lines.append(f"model   {self._model}, version {sent.version}: models:/{self._model}@{self._settings.alias}")
+            lines.append(f"all runs {pages}?workflowType=machine_learning&viewStateShareKey={VIEW}")
+            lines.append(
+                f"model    models:/{self._model}/{sent.version} or models:/{self._model}@{self._settings.alias}"
+            )
         return "\n".join(lines)
 
     def _attempt(self, step: Callable[[], None]) -> str:
@@ -131,6 +138,7 @@ class Tracker:
         try:
             step()
         except SightlineError as error:
+            self._server = None  # the next step looks anew whether the run is still there
             return str(error)
         return ""
 
@@ -154,6 +162,8 @@ class Tracker:
         if sent.bundle == bundle.digest:
             return
         server.send([Tags(values={NOTE: note.of_bundle(bundle)})], self._run.artifacts)
+        if figures := [f"test/{metric.name}" for metric in note.headline(bundle.manifest)]:
+            server.arrange(figures)
         sent.version = registry.publish(server, bundle, self._model, self._settings.alias)
         sent.bundle = bundle.digest
 
@@ -168,7 +178,7 @@ class Tracker:
                 self._settings.experiment or recipe.name,
                 run_id=sent.run_id if sent else None,
                 key=f"{recipe.name}-{begun}",
-                name=self._run.path.name,
+                name=self._name(),
                 start=begun,
                 tags={NOTE: note.of_folder(self._run.path.resolve(), platform.node()), USER: _user()},
             )
@@ -176,6 +186,11 @@ class Tracker:
                 self._state.servers[key] = _Sent(run_id=self._server.run_id)
                 self._save()
         return self._server, self._state.servers[key]
+
+    def _name(self) -> str:
+        """The folder's name, without the recipe's where the experiment has it: MLflow shows two dozen letters."""
+        name = self._run.path.name
+        return name if self._settings.experiment else name.removeprefix(f"{self._run.recipe.name}-")
 
     def _load(self) -> _State:
         try:

@@ -106,7 +106,7 @@ def _loader(run: RunFolder, space: LabelSpace, split: Split, *, first_epoch: int
         samples,
         space.targets(samples),
         recipe.input,
-        augment=Pipeline(recipe.augment) if training else None,
+        augment=Pipeline(recipe.augment, recipe.input) if training else None,
         seed=recipe.seed,
         cache=recipe.train.cache,
     )

@@ -57,9 +57,11 @@ class Learner(LightningModule):
 
     @override
     def on_train_epoch_start(self) -> None:
-        """Thaws the backbone when its time has come."""
-        frozen = self.current_epoch < self._settings.freeze_epochs
-        self.network.features.requires_grad_(not frozen)
+        """Thaws the backbone, but for the layers that never learn, when its time has come."""
+        thawed = self.current_epoch >= self._settings.freeze_epochs
+        for number, layer in enumerate(self._layers()):
+            for parameter in layer.values():
+                parameter.requires_grad_(thawed and number >= self._settings.frozen_layers)
         self._losses = []
 
     @override
@@ -109,16 +111,19 @@ class Learner(LightningModule):
 
     def _groups(self) -> Iterator[dict[str, Any]]:
         """The head first, then the backbone from its depth; biases and scales of norms are not decayed."""
-        depths: dict[str, dict[str, nn.Parameter]] = {}
-        for name, parameter in self.network.features.named_parameters():
-            depths.setdefault(_stage(name), {})[name] = parameter
-        stages = [dict(self.network.head.named_parameters()), *reversed(depths.values())]
-        for depth, parameters in enumerate(stages):
+        for depth, parameters in enumerate([dict(self.network.head.named_parameters()), *reversed(self._layers())]):
             scaled = self._settings.learning_rate * self._settings.layer_decay**depth
             for decays in (True, False):
                 chosen = [p for p in parameters.values() if (p.ndim > 1) == decays]
                 if chosen:
                     yield {"params": chosen, "lr": scaled, "weight_decay": self._settings.weight_decay * decays}
+
+    def _layers(self) -> list[dict[str, nn.Parameter]]:
+        """Parameters of each layer of the backbone, from the input on."""
+        layers: dict[str, dict[str, nn.Parameter]] = {}
+        for name, parameter in self.network.features.named_parameters():
+            layers.setdefault(_stage(name), {})[name] = parameter
+        return list(layers.values())
 
     def _averaged_copy(self) -> AveragedModel:
         def follow(averages: Sequence[Tensor], current: Sequence[Tensor], count: Tensor | int) -> None:

@@ -186,7 +186,10 @@ class RunFolder:
                 log.flush()
                 os.fsync(log.fileno())
         except OSError as error:
-            raise TrainError(f"{self._log} cannot be written: {error.strerror}") from error
+            raise TrainError(
+                f"{self._log} cannot be written: {error.strerror}",
+                hint=f"Nothing recorded is lost. Make room, then: sightline train --resume {self.path}",
+            ) from error
 
     def _mend_log(self) -> None:
         """Drops a last line that a killed process wrote half."""

@@ -14,12 +14,19 @@ from torch import Tensor, nn
 
 from sightline.train.networks.network import Network
 
+_TOLERANCE = 1e-4
+
 
 def is_folded(network: Network) -> bool:
     """Whether loaded weights leave batch normalisation nothing to do but to add its bias."""
-    folded = {"running_mean": 0, "running_var": 1, "weight": 1}
+    folded = {"running_mean": 0.0, "running_var": 1.0, "weight": 1.0}
     states = [norm.state_dict() for norm in network.batch_norms()]
-    untouched = all(bool((state[name] == value).all()) for state in states for name, value in folded.items())
+    # Some converters subtract epsilon from the variance, so that it is 1 only after it was added again.
+    untouched = all(
+        torch.allclose(state[name], torch.full_like(state[name], value), rtol=0, atol=_TOLERANCE)
+        for state in states
+        for name, value in folded.items()
+    )
     # A bias that was never trained either is no sign of folding, but of random weights.
     return untouched and any(bool((state["bias"] != 0).any()) for state in states)
 

@@ -1,0 +1,105 @@
+"""The whole way from a folder to an index that can be trained on."""
+
+import shutil
+from collections import Counter, defaultdict
+
+import cv2
+import numpy as np
+import pytest
+
+from sightline.config import Preprocess
+from sightline.config.recipe import Data
+from sightline.dataset.prepare import prepare
+from sightline.errors import DataError
+from sightline.index import Split
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Two classes of 20 textures each, in a folder with a blank and an umlaut."""
+    root = tmp_path / "Maß teile"
+    for number in range(40):
+        picture = np.random.default_rng(number).integers(0, 255, (40, 40), np.uint8)
+        path = root / ("good" if number < 20 else "dent") / f"{number}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(cv2.imencode(".png", cv2.GaussianBlur(picture, (0, 0), 2))[1].tobytes())
+    return root
+
+
+def test_everything_is_filled_in(folder):
+    done = prepare(Data(root=folder), Preprocess())
+    assert len(done.index.samples) == 40
+    assert all(s.digest and s.group and s.split and s.width == s.height == 40 for s in done.index.samples)
+    assert done.report.errors == ()
+    assert {s.split for s in done.index.samples if s.good} == set(Split)
+
+
+def test_copies_stay_together_and_conflicts_stop(folder):
+    shutil.copy(folder / "good" / "1.png", folder / "good" / "copy.png")
+    index = prepare(Data(root=folder)).index
+    a, b = (s for s in index.samples if s.path in ("good/1.png", "good/copy.png"))
+    assert (a.group, a.split) == (b.group, b.split)
+    shutil.copy(folder / "good" / "1.png", folder / "dent" / "copy.png")
+    assert any("dent/copy.png (dent)" in error for error in prepare(Data(root=folder)).report.errors)
+
+
+def test_an_unreadable_image_is_left_out(folder):
+    (folder / "good" / "1.png").write_bytes(b"damaged")
+    done = prepare(Data(root=folder))
+    assert len(done.index.samples) == 39
+    assert list(done.report.unreadable) == ["good/1.png"]
+
+
+def test_nothing_readable_is_an_error(folder):
+    for path in folder.rglob("*.png"):
+        path.write_bytes(b"damaged")
+    with pytest.raises(DataError, match="none of 40 images"):
+        prepare(Data(root=folder))
+
+
+def test_adding_images_moves_none(folder):
+    before = {s.path: s.split for s in prepare(Data(root=folder)).index.samples}
+    for number in range(100, 110):
+        picture = np.random.default_rng(number).integers(0, 255, (40, 40), np.uint8)
+        path = folder / "good" / f"{number}.png"
+        path.write_bytes(cv2.imencode(".png", cv2.GaussianBlur(picture, (0, 0), 2))[1].tobytes())
+    after = {s.path: s.split for s in prepare(Data(root=folder)).index.samples}
+    assert {path: after[path] for path in before} == before
+
+
+def test_a_saved_index_keeps_its_split(folder):
+    index = prepare(Data(root=folder)).index
+    index.save(folder / "index.jsonl")
+    again = prepare(Data.model_validate({"root": folder, "reader": {"kind": "index"}, "split": {"seed": 9}}))
+    assert [(s.path, s.split) for s in again.index.samples] == [(s.path, s.split) for s in index.samples]
+    assert again.report.errors == ()
+
+
+@pytest.mark.realdata
+def test_steel_strip(real_data):
+    done = prepare(Data(root=real_data / "x-sdd"))
+    groups = Counter(s.group for s in done.index.samples)
+    assert done.report.facts["exact copies"] == "9"
+    assert Counter(groups.values())[2] == 9
+    assert max(groups.values()) <= 3, "strips with a line in the same place are no twins"
+    assert sum(n - 1 for n in groups.values()) <= 12
+    assert done.report.errors == ()
+
+
+@pytest.mark.realdata
+def test_magnetic_tiles(real_data):
+    done = prepare(
+        Data.model_validate({"root": real_data / "magnetic-tile", "reader": {"kind": "masks"}, "good": ["MT_Free"]})
+    )
+    groups = defaultdict(list)
+    for sample in done.index.samples:
+        groups[sample.group].append(sample)
+    sizes = Counter(map(len, groups.values()))
+    assert sizes[6] > 140, "most tiles were photographed under six exposures"
+    assert max(sizes) <= 18
+    assert sum(len(rows) for rows in groups.values() if len(rows) > 1) / 1344 > 0.93
+    for rows in groups.values():
+        if len(rows) == 6:  # each exposure once: exp1_num_10181.jpg
+            assert len({s.path.rsplit("/", 1)[1][:4] for s in rows}) >= 5
+    assert any("4 masks of defective images are empty" in warning for warning in done.report.warnings)
+    assert all(len({s.split for s in rows}) == 1 for rows in groups.values())

@@ -1,0 +1,118 @@
+"""Every file is looked into once, and what cannot be used is named."""
+
+import hashlib
+
+import cv2
+import numpy as np
+import pytest
+
+from sightline.dataset.scan import THUMBNAIL, scan
+from sightline.index import Index, Sample
+
+
+def write(path, picture):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(cv2.imencode(path.suffix, picture)[1].tobytes())
+    return path
+
+
+def grey(height=20, width=30, value=100):
+    return np.full((height, width), value, np.uint8)
+
+
+def look(root, **fields):
+    return scan(Index.build(root, [Sample(**fields)])).looks[0]
+
+
+def test_digest_size_depth_and_channels(tmp_path):
+    write(tmp_path / "a.png", grey())
+    write(tmp_path / "b.png", np.zeros((8, 9, 3), np.uint16))
+    done = scan(Index.build(tmp_path, [Sample(path="b.png"), Sample(path="a.png")]))
+    first, second = done.looks
+    assert first.sample.digest == hashlib.sha256((tmp_path / "a.png").read_bytes()).hexdigest()
+    assert (first.sample.width, first.sample.height, first.top) == (30, 20, 100)
+    assert (second.sample.width, second.sample.height) == (9, 8)
+    assert done.kinds == {(8, 1): 1, (16, 3): 1}
+    assert done.thumbnails.shape == (2, THUMBNAIL, THUMBNAIL)
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [(b"", "empty"), (b"no image", "no image"), (None, "cannot be read"), ("cut", "cut off")],
+)
+def test_an_unreadable_file_is_named_and_the_rest_goes_on(tmp_path, content, reason):
+    write(tmp_path / "good ü" / "ok.png", grey())
+    bad = tmp_path / "good ü" / "bad.jpg"
+    if content == "cut":
+        write(bad, np.random.default_rng(0).integers(0, 255, (64, 64), np.uint8))
+        bad.write_bytes(bad.read_bytes()[:-500])
+    elif content is not None:
+        bad.write_bytes(content)
+    done = scan(Index.build(tmp_path, [Sample(path="good ü/ok.png"), Sample(path="good ü/bad.jpg")]))
+    assert [s.path for s in done.samples] == ["good ü/ok.png"]
+    assert reason in done.unreadable["good ü/bad.jpg"]
+    assert "bad.jpg" not in done.unreadable["good ü/bad.jpg"], "the path is said once"
+
+
+def test_a_float_image_is_not_guessed_at(tmp_path):
+    write(tmp_path / "f.tiff", np.ones((8, 8), np.float32))
+    assert "8 or 16 bits" in scan(Index.build(tmp_path, [Sample(path="f.tiff")])).unreadable["f.tiff"]
+
+
+def test_nothing_readable_is_no_crash(tmp_path):
+    done = scan(Index.build(tmp_path, [Sample(path="gone.png")]))
+    assert done.samples == ()
+    assert done.thumbnails.shape == (0, THUMBNAIL, THUMBNAIL)
+
+
+def test_a_dark_16_bit_image_has_a_thumbnail_with_detail(tmp_path):
+    ramp = np.tile(np.arange(0, 4096, 64, np.uint16), (64, 1))
+    write(tmp_path / "dark.png", ramp)
+    found = look(tmp_path, path="dark.png")
+    assert (found.depth, found.top) == (16, 4032)
+    assert int(found.thumbnail.max()) - int(found.thumbnail.min()) > 200
+
+
+@pytest.mark.parametrize(
+    ("mask", "fault", "empty"),
+    [
+        (grey(), "", False),
+        (grey(value=0), "", True),
+        (grey(height=21), "is 30 x 21 pixels, the image 30 x 20", False),
+        (None, "cannot be read", False),
+    ],
+)
+def test_masks(tmp_path, mask, fault, empty):
+    write(tmp_path / "a.png", grey())
+    if mask is not None:
+        write(tmp_path / "a_mask.png", mask)
+    found = look(tmp_path, path="a.png", mask="a_mask.png", labels=("dent",))
+    assert (fault in found.mask_fault, found.mask_empty) == (True, empty)
+    assert bool(fault) == bool(found.mask_fault)
+
+
+def test_an_empty_mask_of_a_good_image_is_right(tmp_path):
+    write(tmp_path / "a.png", grey())
+    write(tmp_path / "a_mask.png", grey(value=0))
+    found = look(tmp_path, path="a.png", mask="a_mask.png")
+    assert (found.mask_fault, found.mask_empty) == ("", False)
+
+
+def test_progress_counts_every_file(tmp_path):
+    for n in range(5):
+        write(tmp_path / f"{n}.png", grey())
+    calls = []
+    rows = [Sample(path=f"{n}.png") for n in range(6)]
+    scan(Index.build(tmp_path, rows), progress=lambda done, total: calls.append((done, total)))
+    assert calls == [(n, 6) for n in range(1, 7)]
+
+
+def test_an_interruption_does_not_wait_for_the_rest(tmp_path):
+    for n in range(50):
+        write(tmp_path / f"{n}.png", grey())
+
+    def interrupt(done, total):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        scan(Index.build(tmp_path, [Sample(path=f"{n}.png") for n in range(50)]), progress=interrupt)
