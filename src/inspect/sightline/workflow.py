@@ -19,6 +19,8 @@ from sightline.tracking import Tracker
 from sightline.train import RunFolder, fit
 from sightline.train.record import DatasetPart
 
+_NOT_SETTINGS = {"name", "version", "sector", "product", "augment", "track", "card"}
+
 Progress = Callable[[str, int, int], None]
 """Told the stage, steps done and steps in all."""
 
@@ -32,11 +34,11 @@ def start(recipe: Recipe, runs: Path, *, progress: Progress, say: Say) -> RunFol
     Raises:
         DataError: The images cannot be trained on; every reason is said at once.
     """
-    prepared = prepare(recipe.data, progress=lambda done, total: progress("read images", done, total))
+    prepared = prepare(recipe.data, recipe.input, progress=lambda done, total: progress("read images", done, total))
     say(prepared.report.text())
     refuse_errors(prepared)
     run = RunFolder.create(runs, recipe, prepared.index)
-    run.params(_flat(recipe.model_dump(mode="json", by_alias=True)))
+    run.params(_params(recipe))
     run.tags(_tags(recipe, prepared.index))
     for split in Split:
         run.dataset(_part(recipe, prepared.index, split))
@@ -63,12 +65,12 @@ def finish(run: RunFolder, *, progress: Progress, say: Say) -> Path:
         fit(run, after_epoch=tracker.drain)
         bundle = export(run, progress=progress, mlflow_run=tracker.run_id)
     except KeyboardInterrupt:
-        tracker.finish(None, status="KILLED")
+        tracker.finish("KILLED")
         raise
     except BaseException:
-        tracker.finish(None, status="FAILED")
+        tracker.finish("FAILED")
         raise
-    tracker.finish(bundle)
+    tracker.finish("FINISHED")
     return bundle
 
 
@@ -103,7 +105,6 @@ def _tags(recipe: Recipe, index: Index) -> dict[str, str]:
         "sector": recipe.sector,
         "product": recipe.product,
         "task": recipe.task,
-        "backbone": recipe.model.backbone,
         "data_digest": index.digest,
         "code_version": sightline.__version__,
         "code_commit": _commit(),
@@ -121,6 +122,16 @@ def _commit() -> str:
     except (OSError, subprocess.TimeoutExpired):
         return ""
     return found.stdout.strip() if found.returncode == 0 else ""
+
+
+def _params(recipe: Recipe) -> dict[str, object]:
+    """The settings that decide a run, flat; one for each augmentation."""
+    values = recipe.model_dump(mode="json", by_alias=True, exclude=_NOT_SETTINGS)
+    steps: dict[str, str] = {}
+    for step in recipe.augment:
+        said = ", ".join(f"{key}={value}" for key, value in step.parameters.items())
+        steps[step.name] = f"{steps[step.name]}; {said}" if step.name in steps else said
+    return _flat(values | {"augment": steps})
 
 
 def _flat(values: Mapping[str, object], prefix: str = "") -> dict[str, object]:

@@ -103,7 +103,10 @@ def test_refuses_a_file_that_holds_code_without_running_it(tmp_path):
         def __reduce__(self):
             return os.mkdir, (str(tmp_path / "exploded"),)
 
-    for name, write in {"zip.pth": torch.save, "plain.pth": lambda b, p: p.write_bytes(pickle.dumps(b, protocol=2))}.items():
+    for name, write in {
+        "zip.pth": torch.save,
+        "plain.pth": lambda b, p: p.write_bytes(pickle.dumps(b, protocol=2)),
+    }.items():
         write({"conv1.weight": Bomb()}, tmp_path / name)
         with pytest.raises(TrainError):
             loaded(Model(backbone="resnet18", weights=str(tmp_path / name)))

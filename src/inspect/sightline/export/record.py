@@ -37,10 +37,8 @@ def record(run: RunFolder, manifest: Manifest, scored: Scored, outputs: Outputs,
 
 
 def _figures(manifest: Manifest) -> dict[str, float]:
-    figures = {f"test/{m.name}": m.value for m in manifest.metrics}
-    figures |= {f"test/{m.name}/{end}": getattr(m, end) for m in manifest.metrics for end in ("low", "high")}
-    figures["parity/largest_score_difference"] = manifest.parity.largest_score_difference
-    return figures
+    """What tells two runs apart; intervals and the rest are in the card and in the run's description."""
+    return {f"test/{m.name}": m.value for m in manifest.metrics if not m.name.startswith("auroc/")}
 
 
 def _verdicts(scored: Scored, path: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,8 @@ def write(
     count: int,
     seed: int = 0,
     defect_rate: float = 0.5,
+    defects: Sequence[str] = CLASSES,
+    severity: tuple[float, float] = (0.0, 1.0),
     size: tuple[int, int] = (256, 256),
     progress: Callable[[int, int], None] | None = None,
 ) -> Path:
@@ -41,6 +43,8 @@ def write(
         count: Number of images.
         seed: Decides all of them; image i does not change with ``count``.
         defect_rate: Share of defective parts, 0 to 1.
+        defects: Names out of ``CLASSES`` that take turns.
+        severity: Lowest and highest severity of a defect, each 0 (barely visible) to 1 (obvious); any between alike.
         size: Height and width in pixels, each at least 64.
         progress: Called after every image with the number written and ``count``.
 
@@ -52,6 +56,7 @@ def write(
     """
     check_arguments(seed, size=size)
     check_share("defect_rate", defect_rate)
+    _check_choice(defects, severity)
     if count < 1:
         raise DataError(f"count: expected at least 1 image, got {count!r}")
     digits = max(6, len(str(count)))
@@ -59,7 +64,9 @@ def write(
         _claim(root)
         rows: list[str] = []
         for i in range(count):
-            part = render(part_seed(seed, i), defects=_turn(i, defect_rate), size=size)
+            own = part_seed(seed, i)
+            grade = severity[0] + (severity[1] - severity[0]) * float(np.random.default_rng(own).random())
+            part = render(own, defects=_turn(i, defect_rate, defects), severity=grade, size=size)
             rows.append(json.dumps(_save(root, f"{i + 1:0{digits}d}", part)))
             if progress is not None:
                 progress(i + 1, count)
@@ -85,10 +92,20 @@ def _claim(root: Path) -> None:
         )
 
 
-def _turn(i: int, defect_rate: float) -> tuple[str, ...]:
+def _check_choice(defects: Sequence[str], severity: tuple[float, float]) -> None:
+    """Refuse defects that there are not, and severities that are no range."""
+    if isinstance(defects, str) or not defects or set(defects) - set(CLASSES):
+        raise DataError(f"defects: expected some of {', '.join(CLASSES)}, got {defects!r}")
+    for share in severity:
+        check_share("severity", share)
+    if severity[0] > severity[1]:
+        raise DataError(f"severity: expected the lower value first, got {severity}")
+
+
+def _turn(i: int, defect_rate: float, defects: Sequence[str]) -> tuple[str, ...]:
     """Return whose turn the i-th image is: defective each time the share of them would fall behind the rate."""
     before, after = int(i * defect_rate), int((i + 1) * defect_rate)
-    return (CLASSES[before % len(CLASSES)],) if after > before else ()
+    return (defects[before % len(defects)],) if after > before else ()
 
 
 def _save(root: Path, name: str, part: Part) -> dict[str, Any]:

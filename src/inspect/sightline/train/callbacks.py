@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import sys
 import time
-from collections.abc import Callable
 from typing import Any, cast
 
 import torch
@@ -34,11 +33,10 @@ class Keeper(Callback):
 
     Args:
         run: Where everything is kept.
-        after_epoch: Called when the epoch is safe on disk.
     """
 
-    def __init__(self, run: RunFolder, after_epoch: Callable[[], None]) -> None:
-        self._run, self._after_epoch = run, after_epoch
+    def __init__(self, run: RunFolder) -> None:
+        self._run = run
         self._load = Load(run.path)
         self._best_loss, self._best_epoch, self._finished = math.inf, -1, False
 
@@ -84,7 +82,6 @@ class Keeper(Callback):
         trainer.should_stop = trainer.should_stop or stopped
         self._finished = stopped or epoch + 1 == settings.epochs
         trainer.save_checkpoint(self._run.checkpoints / LAST)
-        self._after_epoch()
 
     @staticmethod
     def _loss(learner: Learner) -> float:

@@ -13,6 +13,7 @@ import torch
 import yaml
 from lightning.fabric.utilities.warnings import PossibleUserWarning
 from lightning.pytorch import Callback, Trainer
+from lightning.pytorch.callbacks import LambdaCallback
 from torch import Tensor
 from torch.utils import deterministic
 from torch.utils.data import DataLoader
@@ -72,7 +73,8 @@ def fit(run: RunFolder, *, after_epoch: Callable[[], None] = lambda: None) -> No
     weights = class_weights(targets, recipe.train.class_weights, multi_label=space.multi_label)
     learner = Learner(network, space, recipe.train, weights, steps=recipe.train.epochs * len(train))
     with _quiet(), _interruptible(run):
-        trainer = _trainer(recipe, [Seeds(recipe.seed), Keeper(run, after_epoch), Bar()])
+        then = LambdaCallback(on_train_epoch_end=lambda *_: after_epoch())
+        trainer = _trainer(recipe, [Seeds(recipe.seed), Keeper(run), Bar(), then])
         trainer.fit(learner, train, validate if len(validate) else None, ckpt_path=str(last) if state else None)
     best = checkpoint.load(run.checkpoints / BEST)
     figures = ", ".join(

@@ -26,7 +26,8 @@ from sightline.index import Index
 
 
 class _Event(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    # A loss may become no number; JSON has no word for it, pydantic has.
+    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="constants")
 
     time: int = Field(default_factory=lambda: time.time_ns() // 1_000_000, description="milliseconds since 1970")
 
