@@ -128,14 +128,14 @@ def test_tally_counts_good_parts_and_defects_by_how_visible_they_are():
         {
             ("good", Outcome.OK): 50,
             ("good", Outcome.NG): 1,
-            ("faint defect", Outcome.OK): 12,
+            ("barely visible defect", Outcome.OK): 12,
             ("obvious defect", Outcome.NG): 20,
         }
     )
     table = [line.split() for line in demo.Tally(counts).text().splitlines()]
     assert table[0] == ["parts", "OK", "NG"]
     assert ["good", "51", "50", "1"] in table
-    assert ["faint", "defect", "12", "12", "0"] in table
+    assert ["barely", "visible", "defect", "12", "12", "0"] in table
     assert ["clear", "defect", "0", "0", "0"] in table
 
 

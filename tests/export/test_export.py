@@ -95,7 +95,8 @@ def test_golden_samples_show_every_class_and_pass_the_self_test(made: Path) -> N
 
 
 def test_the_runtime_scores_as_the_trained_network_does(made: Path, run: RunFolder) -> None:
-    rows = {row["path"]: row for row in csv.DictReader((run.artifacts / "test" / "verdicts.csv").open(encoding="utf-8"))}
+    table = (run.artifacts / "test" / "verdicts.csv").read_text(encoding="utf-8")
+    rows = {row["path"]: row for row in csv.DictReader(table.splitlines())}
     inspector = Inspector.open(made)
     for sample in run.index.part(Split.TEST):
         verdict = inspector.inspect(run.index.file(sample))
@@ -197,7 +198,6 @@ def test_a_frame_scores_the_same_alone_and_in_a_batch() -> None:
     together = session.run(frames)[0]
     alone = np.concatenate([session.run(frame[None])[0] for frame in frames])
     assert together == pytest.approx(alone, abs=1e-5)
-
 
 
 def test_decoding_in_export_is_the_runtimes(tmp_path: Path) -> None:

@@ -32,8 +32,10 @@ RECIPE = Path(__file__).with_name("demo.yaml")
 """The demo's recipe; its folder of images and its tracking server are filled in."""
 
 COUNT = 600
+DEFECTS = ("missing_hole",)
+"""The synthetic product has more. A network that starts from random weights learns this one in the time of a demo."""
 
-_GRADES = (("obvious", 2 / 3), ("clear", 1 / 3), ("faint", 0.0))
+_GRADES = (("obvious", 0.5), ("clear", 0.1), ("barely visible", 0.0))
 """What a severity from this value upwards is called."""
 
 
@@ -55,7 +57,7 @@ class Tally:
         for kind in kinds:
             found = [self.counts[kind, outcome] for outcome in outcomes]
             rows.append([kind, str(sum(found)), *map(str, found)])
-        return "\n".join(f"  {row[0]:<15}" + "".join(f"{cell:>8}" for cell in row[1:]) for row in rows)
+        return "\n".join(f"  {row[0]:<22}" + "".join(f"{cell:>8}" for cell in row[1:]) for row in rows)
 
 
 @dataclass(frozen=True)
@@ -104,7 +106,7 @@ def run(
     """
     recipe = config.load(RECIPE, overrides)
     unseen = max(1, count // 5)
-    say(f"1 of 5  a product: {count} photographs of an aluminium bearing cap, half of them with a defect")
+    say(f"1 of 5  a product: {count} photographs of a bearing cap; in half of them a hole is too shallow or missing")
     images = _parts(folder / f"product-{count}-{seed}", count, seed, progress, say)
     say(f"        others, which training never sees: {unseen}")
     others = _parts(folder / f"unseen-{unseen}-{seed + 1}", unseen, seed + 1, progress, say)
@@ -134,7 +136,13 @@ def _parts(folder: Path, count: int, seed: int, progress: Progress, say: Say) ->
     if folder.exists():
         say(f"        made anew, for it is not whole: {folder}")
         shutil.rmtree(folder)
-    synth.write(folder, count=count, seed=seed, progress=lambda done, total: progress("make parts", done, total))
+    synth.write(
+        folder,
+        count=count,
+        seed=seed,
+        defects=DEFECTS,
+        progress=lambda done, total: progress("make parts", done, total),
+    )
     return folder
 
 

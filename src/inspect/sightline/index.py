@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
@@ -68,7 +67,7 @@ class Sample(_Row):
         mask: Mask file relative to the root (non-zero is defect), or None.
         boxes: Boxes around defects.
         polygons: Outlines of defects.
-        group: Images of one group never lie in two splits. Empty until grouped; a reader may set it (part number, board).
+        group: Images of one group never lie in two splits. Empty until grouped, unless a reader knows it (part number).
         split: The part the image belongs to, or None until split.
         digest: SHA-256 of the file's bytes, in hex; empty until the file was read.
         width: Image width in pixels, 0 until the file was read.
@@ -171,7 +170,7 @@ class Index(BaseModel):
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             aside.write_text("\n".join(lines) + "\n", encoding="utf-8")
-            os.replace(aside, path)
+            aside.replace(path)
         except OSError as error:
             with suppress(OSError):
                 aside.unlink()

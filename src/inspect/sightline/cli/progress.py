@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from types import TracebackType
+from typing import Self
 
 from tqdm import tqdm
 
@@ -15,7 +16,7 @@ class Bars:
         self._stage = ""
         self._bar: tqdm | None = None  # type: ignore[type-arg]
 
-    def __enter__(self) -> Bars:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(

@@ -1,4 +1,4 @@
-"""``sightline train``: from a recipe to a bundle; ``sightline export`` and ``sightline track`` do a part of it again."""
+"""``sightline train``: from a recipe to a bundle; ``export`` and ``track`` do a part of it again."""
 
 from __future__ import annotations
 

@@ -24,6 +24,6 @@ __all__ = ["Augmentation", "Preprocess", "Recipe", "digest", "dump", "load", "lo
 def __getattr__(name: str) -> object:
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from sightline.config import loader, recipe
+    from sightline.config import loader, recipe  # noqa: PLC0415 - that is the point
 
     return getattr(recipe if name in ("Augmentation", "Recipe") else loader, name)

@@ -1,8 +1,8 @@
 """Turns the network's logits into probabilities, on the calibrate part only.
 
-One type a frame: temperature scaling (Guo et al. 2017, "On Calibration of Modern Neural Networks"). Several types a frame:
-Platt scaling per type (Platt 1999). Both against targets drawn in from 0 and 1 by Platt's rule, so that a part the
-network separates perfectly does not drive scores to exactly 0 and 1, where their ranking would be lost.
+One type a frame: temperature scaling (Guo et al. 2017, "On Calibration of Modern Neural Networks"). Several types
+a frame: Platt scaling per type (Platt 1999). Both against targets drawn in from 0 and 1 by Platt's rule, so that a
+part the network separates perfectly does not drive scores to exactly 0 and 1, where their ranking would be lost.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class Calibrator:
     def probabilities(self, logits: Floats) -> Floats:
         """Logits (N, K) -> probabilities (N, K)."""
         calibrated = logits * self.scale + self.bias
-        return softmax(calibrated, axis=1) if self.exclusive else expit(calibrated)
+        return np.asarray(softmax(calibrated, axis=1) if self.exclusive else expit(calibrated), np.float64)
 
 
 def fit(logits: Floats, targets: Floats, *, exclusive: bool) -> Calibrator:
@@ -87,7 +87,9 @@ def _temperature(logits: Floats, targets: Floats) -> float:
     drawn_in = 1 / (count + 2)
     soft = targets * (1 - drawn_in) + drawn_in / outputs
     result = minimize_scalar(
-        lambda log_scale: log_loss(logits * np.exp(log_scale), soft, exclusive=True), bounds=_LOG_SCALE, method="bounded"
+        lambda log_scale: log_loss(logits * np.exp(log_scale), soft, exclusive=True),
+        bounds=_LOG_SCALE,
+        method="bounded",
     )
     return float(np.exp(result.x))
 

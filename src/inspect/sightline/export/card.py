@@ -8,7 +8,16 @@ from sightline.bundle.manifest import Manifest, Metric
 from sightline.config.recipe import Card
 from sightline.verdict import ANY_DEFECT
 
-_HEADLINE = ("accuracy", "exact_match", "macro_f1", "auroc", "average_precision", "escape_rate", "overkill_rate", "review_rate")
+_HEADLINE = (
+    "accuracy",
+    "exact_match",
+    "macro_f1",
+    "auroc",
+    "average_precision",
+    "escape_rate",
+    "overkill_rate",
+    "review_rate",
+)
 
 
 def write(manifest: Manifest, card: Card, *, size: int) -> str:
@@ -19,6 +28,7 @@ def write(manifest: Manifest, card: Card, *, size: int) -> str:
         card: The recipe's words on data, use and limits.
         size: Bytes of ``model.onnx``.
     """
+    taken = manifest.input
     about = [
         f"# {manifest.name} {manifest.version}",
         card.intended_use or f"Names the type of defect on images of {manifest.product or 'the product'}.",
@@ -29,14 +39,21 @@ def write(manifest: Manifest, card: Card, *, size: int) -> str:
                 ("method", manifest.method),
                 ("types", ", ".join(manifest.classes)),
                 ("has seen good parts", "yes" if manifest.policy.good_known else "no: it never answers OK"),
-                ("input", f"{manifest.input.width} x {manifest.input.height} px, {manifest.input.fit}, {manifest.input.colour}"),
+                ("input", f"{taken.width} x {taken.height} px, {taken.fit}, {taken.colour}"),
                 ("model", f"ONNX opset {manifest.opset}, {size / 1e6:.1f} MB"),
                 ("data", card.data or manifest.data.source),
                 ("licence", manifest.data.licence),
             ],
         ),
     ]
-    parts = [*about, *_measured(manifest), *_verdicts(manifest), *_data(manifest), *_limits(manifest, card), *_golden(manifest)]
+    parts = [
+        *about,
+        *_measured(manifest),
+        *_verdicts(manifest),
+        *_data(manifest),
+        *_limits(manifest, card),
+        *_golden(manifest),
+    ]
     return "\n\n".join([*parts, _reproduce(manifest)]) + "\n"
 
 
@@ -51,12 +68,12 @@ def _measured(manifest: Manifest) -> list[str]:
     rest = [metric for metric in manifest.metrics if metric not in top]
     rows = [(m.name, f"{m.value:.4f}", f"{m.low:.4f} to {m.high:.4f}", str(m.count), m.interval) for m in (*top, *rest)]
     parity = manifest.parity
+    apart = f"largest score difference {parity.largest_score_difference:.1e}, {parity.verdict_flips} verdicts changed"
     return [
         "## Measured on the test part",
         "Scores and verdicts are those of the exported model in onnxruntime. Nothing was chosen on this part.",
         _table(("figure", "value", "95 % interval", "groups", "interval by"), rows),
-        f"Exported against trained, {parity.images} images: largest score difference {parity.largest_score_difference:.1e}, "
-        f"{parity.verdict_flips} verdicts changed.",
+        f"Exported against trained, {parity.images} images: {apart}.",
     ]
 
 
@@ -65,11 +82,15 @@ def _verdicts(manifest: Manifest) -> list[str]:
         ("any defect" if key == ANY_DEFECT else key, f"{limit.review:.4f}", f"{limit.ng:.4f}")
         for key, limit in manifest.policy.thresholds.items()
     ]
-    lines = ["## Thresholds", _table(("score of", "REVIEW from", "NG from"), rows), f"Chosen by: {manifest.policy.chosen_by}."]
+    lines = [
+        "## Thresholds",
+        _table(("score of", "REVIEW from", "NG from"), rows),
+        f"Chosen by: {manifest.policy.chosen_by}.",
+    ]
     calibration = manifest.calibration
     if calibration is not None:
         lines.append(
-            f"Scores are probabilities by {calibration.method} scaling on {calibration.count} images of the calibrate part: "
+            f"Scores are probabilities by {calibration.method} scaling, on {calibration.count} calibrate images: "
             f"log loss {calibration.log_loss_before:.4f} before, {calibration.log_loss_after:.4f} after."
         )
     return lines
@@ -83,7 +104,11 @@ def _data(manifest: Manifest) -> list[str]:
 
 
 def _limits(manifest: Manifest, card: Card) -> list[str]:
-    known = [] if manifest.policy.good_known else ["It has seen no good part: it names a defect's type, it cannot pass a part."]
+    known = (
+        []
+        if manifest.policy.good_known
+        else ["It has seen no good part: it names a defect's type, it cannot pass a part."]
+    )
     general = [
         "It knows the types above, as the data show them; other types, products, cameras or light need new data.",
         "Intervals hold for parts like those of the test part; they are no guarantee on escapes.",

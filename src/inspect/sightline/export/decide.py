@@ -15,7 +15,13 @@ Scores = NDArray[np.float32]
 
 
 def choose(
-    scores: Scores, truth: NDArray[np.bool_], classes: tuple[str, ...], decision: Decision, *, exclusive: bool, good: bool
+    scores: Scores,
+    truth: NDArray[np.bool_],
+    classes: tuple[str, ...],
+    decision: Decision,
+    *,
+    exclusive: bool,
+    good: bool,
 ) -> Policy:
     """Chooses thresholds by the recipe's rule.
 
@@ -32,10 +38,10 @@ def choose(
     """
     bare = Policy(exclusive=exclusive, good_known=good, thresholds={ANY_DEFECT: _threshold(0.5, decision)})
     if exclusive and good:
-        value, why = _one(bare.defect_score(scores), truth.any(axis=1), decision)
+        value, why = _one(bare.defect_score(scores), np.asarray(truth.any(axis=1)), decision)
         chosen, whys = {ANY_DEFECT: value}, [why]
     elif exclusive:
-        chosen = {name: decision.threshold for name in classes}
+        chosen = dict.fromkeys(classes, decision.threshold)
         whys = [f"fixed {decision.threshold:g} per type: without good parts a threshold only says how sure the type is"]
     else:
         pairs = {name: _one(scores[:, k], truth[:, k], decision) for k, name in enumerate(classes)}

@@ -45,8 +45,13 @@ class Scored:
         return truth_of(self.samples, self.classes)
 
     @cached_property
+    def defective(self) -> NDArray[np.bool_]:
+        """(N,) whether the frame shows any type."""
+        return np.asarray(self.truth.any(axis=1))
+
+    @cached_property
     def names(self) -> tuple[str, ...]:
-        """Names of the columns of `probabilities`: the types, after ``good`` where one type a frame and good is known."""
+        """Names of the columns of `probabilities`: the types, after ``good`` where it is an output of its own."""
         with_good = self.policy.exclusive and self.policy.good_known
         return (GOOD, *self.classes) if with_good else self.classes
 
@@ -61,13 +66,13 @@ class Scored:
     @cached_property
     def answers(self) -> NDArray[np.int64]:
         """(N,) true column of each frame; of a frame with several types the first."""
-        columns = self.truth.argmax(axis=1)
-        return np.where(self.truth.any(axis=1), columns + len(self.names) - len(self.classes), 0)
+        columns = self.truth.argmax(axis=1) + len(self.names) - len(self.classes)
+        return np.asarray(np.where(self.defective, columns, 0), np.int64)
 
     @cached_property
     def predictions(self) -> NDArray[np.int64]:
         """(N,) most probable column of each frame."""
-        return self.probabilities.argmax(axis=1)
+        return np.asarray(self.probabilities.argmax(axis=1), np.int64)
 
     @cached_property
     def verdicts(self) -> tuple[Verdict, ...]:
@@ -132,7 +137,7 @@ def _of_types(scored: Scored) -> list[Metric | None]:
 
 def _of_scores(scored: Scored) -> list[Metric | None]:
     figures: list[Metric | None] = []
-    defective = scored.truth.any(axis=1)
+    defective = scored.defective
     if defective.any() and not defective.all():
         total = scored.policy.defect_score(scored.scores)
         figures.append(_bootstrap("auroc", _ranked_by(auroc, defective, total), scored))
@@ -149,7 +154,7 @@ def _of_scores(scored: Scored) -> list[Metric | None]:
 def _of_verdicts(scored: Scored) -> list[Metric | None]:
     rows = np.arange(len(scored.samples))
     outcomes = np.array([v.outcome.value for v in scored.verdicts])
-    defective = scored.truth.any(axis=1)
+    defective = scored.defective
     figures = [_rate("review_rate", outcomes == Outcome.REVIEW.value, rows, scored)]
     if scored.policy.good_known:
         figures.append(_rate("escape_rate", outcomes == Outcome.OK.value, rows[defective], scored))
@@ -215,9 +220,11 @@ def auroc(truth: NDArray[np.bool_], score: NDArray[np.floating]) -> float:
 
 
 def _ranked_by(
-    figure: Callable[[NDArray[np.bool_], NDArray[np.floating]], float], truth: NDArray[np.bool_], score: NDArray[np.floating]
+    figure: Callable[[NDArray[np.bool_], NDArray[np.floating]], float],
+    truth: NDArray[np.bool_],
+    score: NDArray[np.floating],
 ) -> Callable[[Scored, NDArray[np.int64]], float]:
-    def of_rows(scored: Scored, rows: NDArray[np.int64]) -> float:
+    def of_rows(_: Scored, rows: NDArray[np.int64]) -> float:
         shows = truth[rows]
         return float("nan") if shows.all() or not shows.any() else float(figure(shows, score[rows]))
 

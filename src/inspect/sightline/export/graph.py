@@ -39,6 +39,8 @@ class ContractModel(nn.Module):
         self.first_defect = first_defect
         self.register_buffer("scale", torch.tensor(calibrator.scale, dtype=torch.float32))
         self.register_buffer("bias", torch.tensor(calibrator.bias, dtype=torch.float32))
+        self.scale: Tensor
+        self.bias: Tensor
 
     def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
         """Uint8 (B, H, W, 3) -> scores (B, C) and maps (B, C, h, w), both float32 probabilities.

@@ -18,7 +18,12 @@ Scores = NDArray[np.float32]
 
 
 def check(
-    paths: Sequence[str], trained: Scores, exported: Scores, map_difference: float, policy: Policy, classes: Sequence[str]
+    paths: Sequence[str],
+    trained: Scores,
+    exported: Scores,
+    map_difference: float,
+    policy: Policy,
+    classes: Sequence[str],
 ) -> Parity:
     """Compares scores (N, C) and the verdicts that follow from them.
 
@@ -37,12 +42,17 @@ def check(
     # A NaN on either side is a difference too: it must not pass as "not larger".
     apart = ~(difference <= LARGEST_DIFFERENCE)
     flipped = np.array(
-        [policy.decide(a, classes).outcome != policy.decide(b, classes).outcome for a, b in zip(trained, exported, strict=True)],
+        [
+            policy.decide(a, classes).outcome != policy.decide(b, classes).outcome
+            for a, b in zip(trained, exported, strict=True)
+        ],
         bool,
     )
     if apart.any() or flipped.any():
         bad = np.flatnonzero(apart | flipped)
-        named = "\n".join(f"  {paths[i]}: {difference[i]:.2g}{', verdict changed' if flipped[i] else ''}" for i in bad[:10])
+        named = "\n".join(
+            f"  {paths[i]}: {difference[i]:.2g}{', verdict changed' if flipped[i] else ''}" for i in bad[:10]
+        )
         more = f"\n  and {len(bad) - 10} more" if len(bad) > 10 else ""
         raise ExportError(
             f"expected onnxruntime and torch to agree to {LARGEST_DIFFERENCE:g} without a changed verdict; "
@@ -50,4 +60,6 @@ def check(
             hint="No bundle was written. Please report the backbone and the versions that `sightline doctor` prints.",
         )
     largest = float(difference.max(initial=0.0))
-    return Parity(images=len(paths), largest_score_difference=largest, largest_map_difference=map_difference, verdict_flips=0)
+    return Parity(
+        images=len(paths), largest_score_difference=largest, largest_map_difference=map_difference, verdict_flips=0
+    )

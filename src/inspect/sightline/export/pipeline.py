@@ -20,7 +20,7 @@ from sightline.export.calibrate import Calibrator, fit
 from sightline.export.evaluate import Scored, evaluate, truth_of
 from sightline.export.graph import OPSET, ContractModel, to_onnx, torch_scores
 from sightline.export.record import record
-from sightline.export.sweep import Outputs, Progress, sweep
+from sightline.export.sweep import Outputs, Progress, silent, sweep
 from sightline.index import Index, Split
 from sightline.runtime import Inspector
 from sightline.runtime.session import Session
@@ -35,9 +35,7 @@ _GOLDEN_FRAMES = 8
 _GOLDEN_BYTES = 4_000_000
 
 
-def export(
-    run: RunFolder, *, progress: Progress = lambda stage, done, total: None, mlflow_run: str | None = None
-) -> Path:
+def export(run: RunFolder, *, progress: Progress = silent, mlflow_run: str | None = None) -> Path:
     """Makes the bundle of a trained run, in its ``bundle`` folder, and records figures and pictures in the run.
 
     Calibration and thresholds come from the calibrate part; the test part only measures.
@@ -48,7 +46,7 @@ def export(
         mlflow_run: MLflow's id of the run, for the manifest.
 
     Raises:
-        ExportError: A gate refused: the exported model differs from the trained one, or there is nothing to check it on.
+        ExportError: The exported model differs from the trained one, or there is nothing to compare them on.
     """
     recipe, index = run.recipe, run.index
     network, space = load(run)
@@ -57,7 +55,9 @@ def export(
     onnx_file = to_onnx(model, recipe.input)
     session = Session(onnx_file)
 
-    calibrate = sweep(session.run, index.part(Split.CALIBRATE), index, recipe.input, stage="calibrate", progress=progress)
+    calibrate = sweep(
+        session.run, index.part(Split.CALIBRATE), index, recipe.input, stage="calibrate", progress=progress
+    )
     policy = decide.choose(
         calibrate.scores,
         truth_of(calibrate.samples, space.classes),
@@ -116,11 +116,16 @@ def _compare(
 ) -> Parity:
     if not exported.samples:
         raise ExportError(
-            "expected images to compare the exported model with the trained one; the test and calibrate parts are empty",
+            "expected images to compare the exported model on, but the test and calibrate parts are empty",
             hint="Give data.split.test or data.split.calibrate a share.",
         )
     trained = sweep(
-        lambda images: torch_scores(model, images), exported.samples, index, recipe.input, stage="compare", progress=progress
+        lambda images: torch_scores(model, images),
+        exported.samples,
+        index,
+        recipe.input,
+        stage="compare",
+        progress=progress,
     )
     map_difference = float(np.abs(trained.maps - exported.maps).max())
     paths = [s.path for s in exported.samples]

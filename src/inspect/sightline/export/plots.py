@@ -58,10 +58,10 @@ def confusion(scored: Scored) -> Figure:
 def curves(scored: Scored, *, kind: str) -> Figure:
     """Precision over recall, or ROC, one line a type and a thick one for any defect."""
     figure, axes = _canvas(6.4, 5.2)
+    total = np.asarray(scored.policy.defect_score(scored.scores), np.float32)
     lines = [(name, scored.truth[:, k], scored.scores[:, k], 1.4) for k, name in enumerate(scored.classes)]
-    any_defect = scored.truth.any(axis=1)
     if len(lines) > 1 or not scored.policy.good_known:
-        lines.append(("any defect", any_defect, scored.policy.defect_score(scored.scores), 2.8))
+        lines.append(("any defect", scored.defective, total, 2.8))
     for name, truth, score, width in lines:
         if truth.all() or not truth.any():
             continue
@@ -89,19 +89,28 @@ def reliability(scored: Scored) -> Figure:
         inside = bins == b
         if inside.any():
             said, was, count = sure[inside].mean(), right[inside].mean(), int(inside.sum())
-            axes.errorbar(said, was, yerr=1.96 * np.sqrt(max(was * (1 - was), 0.25 / count) / count), color=_OK, capsize=3)
+            axes.errorbar(
+                said, was, yerr=1.96 * np.sqrt(max(was * (1 - was), 0.25 / count) / count), color=_OK, capsize=3
+            )
             axes.scatter(said, was, color=_OK, s=24 + 120 * count / len(sure), zorder=3)
             axes.annotate(str(count), (said, was), xytext=(7, -11), textcoords="offset points", fontsize=8, color=_INK)
-    axes.set(xlim=(0, 1.03), ylim=(0, 1.05), xlabel="probability said", ylabel="share right", title="Reliability on the test part")
+    axes.set(
+        xlim=(0, 1.03),
+        ylim=(0, 1.05),
+        xlabel="probability said",
+        ylabel="share right",
+        title="Reliability on the test part",
+    )
     _legend(axes)
     return figure
 
 
 def histograms(scored: Scored) -> Figure:
     """Scores of each type on frames that show it and on all others; dashed is the threshold."""
+    total = np.asarray(scored.policy.defect_score(scored.scores), np.float32)
     rows = [(n, scored.truth[:, k], scored.scores[:, k]) for k, n in enumerate(scored.classes)]
     if ANY_DEFECT in scored.policy.thresholds:
-        rows.insert(0, (ANY_DEFECT, scored.truth.any(axis=1), scored.policy.defect_score(scored.scores)))
+        rows.insert(0, (ANY_DEFECT, scored.defective, total))
     figure = Figure(figsize=(7.2, 1.0 + 1.25 * len(rows)), layout="constrained")
     all_axes = figure.subplots(len(rows), 1, sharex=True, squeeze=False)[:, 0]
     for (name, shows, score), axes in zip(rows, all_axes, strict=True):

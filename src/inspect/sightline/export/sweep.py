@@ -21,6 +21,10 @@ Model = Callable[[NDArray[np.uint8]], tuple[NDArray[np.float32], NDArray[np.floa
 """uint8 (B, H, W, 3) -> scores (B, C) and maps (B, C, h, w)."""
 
 
+def silent(stage: str, done: int, total: int) -> None:
+    """Shows no progress."""
+
+
 @dataclass(frozen=True, eq=False)
 class Outputs:
     """What a model answered on N images.

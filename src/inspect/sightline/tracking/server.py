@@ -173,10 +173,16 @@ class Server:
     def _experiment(self, name: str) -> str:
         found: Experiment | None = self.client.get_experiment_by_name(name)
         if found is None:
-            return str(self.client.create_experiment(name, tags=_KIND))
+            return str(self.client.create_experiment(name, artifact_location=_beside(self.uri), tags=_KIND))
         if found.lifecycle_stage == LifecycleStage.DELETED:
             self.client.restore_experiment(found.experiment_id)
         return str(found.experiment_id)
+
+
+def _beside(uri: str) -> str | None:
+    """Where artifacts of a database file go: beside it, whatever the working directory; a server decides for itself."""
+    database = uri.removeprefix("sqlite:///")
+    return (Path(database).absolute().parent / "mlartifacts").as_uri() if database != uri else None
 
 
 def _input(event: DatasetPart) -> DatasetInput:
