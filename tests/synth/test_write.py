@@ -57,6 +57,14 @@ def test_every_class_takes_its_turn(tmp_path: Path) -> None:
     assert counts == {"good": 10, **dict.fromkeys(CLASSES, 2)}
 
 
+def test_defects_and_severities_can_be_chosen(tmp_path: Path) -> None:
+    write(tmp_path, count=12, defects=("dent", "stain"), severity=(0.3, 0.5), size=SIZE)
+    defective = [row for row in _rows(tmp_path) if row["labels"]]
+    assert Counter(row["labels"][0] for row in defective) == {"dent": 3, "stain": 3}
+    assert all(0.3 <= row["severity"] <= 0.5 for row in defective)
+    assert len({row["severity"] for row in defective}) == 6
+
+
 def test_an_image_does_not_depend_on_how_many_follow(tmp_path: Path) -> None:
     for name, count in (("few", 3), ("many", 6)):
         write(tmp_path / name, count=count, seed=9, size=SIZE)
@@ -103,6 +111,10 @@ def test_a_full_disk_leaves_no_half_image(tmp_path: Path, monkeypatch: pytest.Mo
         ({"count": 0}, "count"),
         ({"count": 1, "defect_rate": -0.1}, "defect_rate"),
         ({"count": 1, "size": (1, 1)}, "size"),
+        ({"count": 1, "defects": ("rust",)}, "defects"),
+        ({"count": 1, "defects": ()}, "defects"),
+        ({"count": 1, "severity": (0.5, 1.1)}, "severity"),
+        ({"count": 1, "severity": (0.5, 0.4)}, "lower value first"),
     ],
 )
 def test_bad_arguments_write_nothing(tmp_path: Path, arguments: dict, message: str) -> None:

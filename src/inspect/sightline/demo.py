@@ -1,11 +1,14 @@
-"""The demo: the whole chain on the synthetic product, from no image at all to a report, in one folder.
+"""The demo: the whole chain on the synthetic product, from no image at all to a report.
 
-FOLDER/product-N-S/   synthetic parts to learn from, with masks and truth
-FOLDER/unseen-N-S/    others that training never sees
-FOLDER/recipe.yaml    what was trained, to be changed and trained again
-FOLDER/runs/          a run folder for each time the demo ran
-FOLDER/mlflow.db      the experiment
-FOLDER/verdicts.jsonl, report.html    what the bundle said of the unseen parts
+    FOLDER/product-N-S/         synthetic parts to learn from, with masks and truth
+    FOLDER/unseen-N-S/          others, which training never sees
+    FOLDER/recipe.yaml          what was trained, to be changed and trained again
+    FOLDER/runs/                a run folder for each time that the demo ran
+    FOLDER/mlflow.db            the experiment, with its pictures and bundles in mlartifacts/ beside it
+    FOLDER/verdicts.jsonl       what the bundle said of the unseen parts
+    FOLDER/report.html          the same to look at
+
+Nothing is written elsewhere.
 """
 
 from __future__ import annotations
@@ -104,7 +107,7 @@ def run(
         ConfigError: An override cannot be used.
         DataError: Something in the folder cannot be written, or there are too few parts to learn from.
     """
-    recipe = config.load(RECIPE, overrides)
+    recipe = config.load(RECIPE, [f"seed={seed}", *overrides])
     unseen = max(1, count // 5)
     say(f"1 of 5  a product: {count} photographs of a bearing cap; in half of them a hole is too shallow or missing")
     images = _parts(folder / f"product-{count}-{seed}", count, seed, progress, say)
@@ -112,7 +115,7 @@ def run(
     others = _parts(folder / f"unseen-{unseen}-{seed + 1}", unseen, seed + 1, progress, say)
 
     say("2 of 5  check and split the images")
-    recipe = _placed(recipe, folder, images, seed)
+    recipe = _placed(recipe, folder, images)
     (folder / "recipe.yaml").write_text(config.dump(recipe), encoding="utf-8")
     run_folder = workflow.start(recipe, folder / "runs", progress=progress, say=say)
 
@@ -146,12 +149,12 @@ def _parts(folder: Path, count: int, seed: int, progress: Progress, say: Say) ->
     return folder
 
 
-def _placed(recipe: Recipe, folder: Path, images: Path, seed: int) -> Recipe:
-    """The recipe with images, seed and, unless an override named one, a tracking database in the demo's folder."""
+def _placed(recipe: Recipe, folder: Path, images: Path) -> Recipe:
+    """The recipe with its images and, unless an override named a server, a tracking database in the demo's folder."""
     data = recipe.data.model_copy(update={"root": images / "images"})
     uri = recipe.track.uri or f"sqlite:///{(folder / 'mlflow.db').as_posix()}"
     track = recipe.track.model_copy(update={"uri": uri})
-    return recipe.model_copy(update={"data": data, "track": track, "seed": seed})
+    return recipe.model_copy(update={"data": data, "track": track})
 
 
 def _inspect(bundle: Path, parts: Path, lines: Path, report: Path, progress: Progress) -> Tally:
