@@ -25,9 +25,9 @@ Images are files, folders (searched with all folders in them), patterns in quote
 standard input, one path a line, each answered as it comes.
 
 examples:
-  sightline score models/steel-strip photos/
-  sightline score models/steel-strip photos/ --format csv -o verdicts.csv --report report.html
-  find photos -name '*.png' | sightline score models/steel-strip - --fail-on NG,NOT_INSPECTED"""
+  sightline score models/steel-strip-1.0.0 photos/
+  sightline score models/steel-strip-1.0.0 photos/ --format csv -o verdicts.csv --report report.html
+  find photos -name '*.png' | sightline score models/steel-strip-1.0.0 - --fail-on NG,NOT_INSPECTED"""
 
 
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
