@@ -4,6 +4,9 @@ import base64
 import json
 import time
 import warnings
+from pathlib import Path
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 import cv2
 import numpy as np
@@ -180,6 +183,4 @@ def test_a_bundle_that_was_damaged_in_the_store_is_not_served(model):
 
 def run_models(served):
     """The files of the model, where MLflow keeps them."""
-    from pathlib import Path
-
-    return Path(served.metadata.artifact_path).rglob("*")
+    return Path(url2pathname(urlsplit(served.metadata.artifact_path).path)).rglob("*")
