@@ -124,6 +124,32 @@ def test_synth_makes_what_the_readers_take(data, tmp_path):
             assert box.y2 <= 64
 
 
+def test_synth_makes_the_defects_that_were_asked_for(data, tmp_path):
+    done = data("synth", "parts", "--count", 6, "--size", "64x64", "--defects", "dent, stain", "--severity", "0.6-0.7")
+    assert done.code == 0
+    rows = [json.loads(line) for line in (tmp_path / "parts" / "truth.jsonl").read_text().splitlines()]
+    defective = [row for row in rows if row["labels"]]
+    assert {row["labels"][0] for row in defective} == {"dent", "stain"}
+    assert all(0.6 <= row["severity"] <= 0.7 for row in defective)
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "expected"),
+    [
+        ("--defects", "dent,rust", "got rust"),
+        ("--defects", "", "expected some of"),
+        ("--severity", "0.7", "such as 0.3-1"),
+        ("--severity", "0.9-0.1", "such as 0.3-1"),
+        ("--severity", "0-2", "such as 0.3-1"),
+        ("--severity", "1.2.3-2", "such as 0.3-1"),
+    ],
+)
+def test_synth_refuses_defects_that_there_are_not(data, capsys, option, value, expected):
+    with pytest.raises(SystemExit):
+        data("synth", "parts", f"{option}={value}")
+    assert expected in capsys.readouterr().err
+
+
 def test_synth_is_the_same_for_the_same_seed(data, tmp_path):
     for folder in ("a", "b"):
         assert data("synth", folder, "--count", 2, "--size", "64x64").code == 0

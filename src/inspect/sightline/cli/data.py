@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import re
 import sys
 from collections.abc import Callable
@@ -51,6 +50,9 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     action.add_argument("--seed", type=int, default=0, metavar="S", help=_by("another seed, other images"))
     action.add_argument("--size", type=_size, default="256x256", metavar="HxW", help=_by("height and width in pixels"))
     action.add_argument("--defect-rate", type=float, default=0.5, metavar="R", help=_by("share of defective parts"))
+    action.add_argument("--defects", type=_names, default="all", metavar="A,B", help=_by("types of defect, in turns"))
+    text = "how visible the defects are, 0 barely to 1 obvious"
+    action.add_argument("--severity", type=_range, default="0-1", metavar="LOW-HIGH", help=_by(text))
 
 
 def _add(
@@ -80,6 +82,28 @@ def _size(text: str) -> tuple[int, int]:
     if not match:
         raise argparse.ArgumentTypeError(f"expected HEIGHTxWIDTH in pixels, such as 256x256, got {text!r}")
     return int(match[1]), int(match[2])
+
+
+def _names(text: str) -> tuple[str, ...]:
+    """Types of defect from ``a,b``, or all of them."""
+    from sightline.synth import CLASSES
+
+    names = CLASSES if text == "all" else tuple(name.strip() for name in text.split(","))
+    if unknown := [name for name in names if name not in CLASSES]:
+        raise argparse.ArgumentTypeError(f"expected some of {', '.join(CLASSES)}, got {', '.join(unknown)}")
+    return names
+
+
+def _range(text: str) -> tuple[float, float]:
+    """Lowest and highest value from ``LOW-HIGH``."""
+    match = re.fullmatch(r"([\d.]+)-([\d.]+)", text)
+    try:
+        low, high = (float(match[1]), float(match[2])) if match else (1.0, 0.0)
+    except ValueError:
+        low, high = 1.0, 0.0
+    if not 0 <= low <= high <= 1:
+        raise argparse.ArgumentTypeError(f"expected LOW-HIGH within 0 and 1, such as 0.3-1, got {text!r}")
+    return low, high
 
 
 def _index(arguments: argparse.Namespace) -> int:
@@ -126,6 +150,8 @@ def _synth(arguments: argparse.Namespace) -> int:
             count=arguments.count,
             seed=arguments.seed,
             defect_rate=arguments.defect_rate,
+            defects=arguments.defects,
+            severity=arguments.severity,
             size=arguments.size,
             progress=lambda done, total: progress("make images", done, total),
         )
@@ -167,25 +193,7 @@ def _recipe(source: Path, overrides: list[str]) -> Recipe:
         settings = ", ".join(f"{name}={value}" for name, value in reader if name != "kind")
         print(f"{source}: read as {reader.kind}{f' ({settings})' if settings else ''}", file=sys.stderr)
     name = re.sub("[^a-z0-9]+", "-", source.resolve().name.lower()).strip("-")[:64]
-    return _validated({"name": name or "data", "data": values}, overrides)
-
-
-def _validated(values: dict[str, Any], overrides: list[str]) -> Recipe:
-    from pydantic import ValidationError
-
-    from sightline.config import Recipe
-    from sightline.config.explain import explain
-    from sightline.config.overrides import apply
-    from sightline.errors import ConfigError
-
-    _, mistakes = apply(values, overrides, os.environ)
-    try:
-        recipe = Recipe.model_validate(values)
-    except ValidationError as error:
-        mistakes += [f"{'.'.join(mistake.path)}: {mistake.text}" for mistake in explain(error, Recipe)]
-    if mistakes:
-        raise ConfigError("\n".join(mistakes))
-    return recipe
+    return config.build({"name": name or "data", "data": values}, overrides)
 
 
 def _portable(index: Index, file: Path) -> Index:

@@ -69,6 +69,22 @@ def load_as(path: Path, model: type[Model], overrides: Sequence[str] = ()) -> Mo
     raise _refusal(path, [told for _, _, told in placed] + wrong_overrides)
 
 
+def build(values: dict[str, Any], overrides: Sequence[str] = ()) -> Recipe:
+    """A recipe of values that come from no file; see :func:`load`.
+
+    Raises:
+        ConfigError: It cannot be used. The message names every mistake with its key or override.
+    """
+    _, mistakes = apply(values, overrides, os.environ)
+    try:
+        recipe = Recipe.model_validate(values)
+    except ValidationError as error:
+        mistakes += [f"{'.'.join(mistake.path)}: {mistake.text}" for mistake in explain(error, Recipe)]
+    if mistakes:
+        raise ConfigError("\n".join(mistakes))
+    return recipe
+
+
 def dump(model: BaseModel) -> str:
     """The YAML text of a recipe, with every default written out; :func:`load` reads it back as the same recipe."""
     values = _escaped(model.model_dump(mode="json", by_alias=True))
