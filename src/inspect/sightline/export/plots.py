@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 from sklearn.metrics import precision_recall_curve, roc_curve
 
 from sightline.export.evaluate import Scored
@@ -128,19 +129,20 @@ def histograms(scored: Scored) -> Figure:
 
 
 def learning_curves(history: Mapping[str, Sequence[tuple[int, float]]]) -> Figure:
-    """Losses, and figures of the validate part, over epochs.
+    """Losses, figures of the validate part, and the learning rate over epochs, which count from 1 here.
 
     Args:
-        history: Name of the figure -> (epoch, value) in order; names with ``loss`` go to the left plot.
+        history: Name of the figure -> (epoch from 0, value) in order.
     """
-    figure = Figure(figsize=(9.6, 4.0), layout="constrained")
-    left, right = figure.subplots(1, 2)
+    figure = Figure(figsize=(12.0, 3.6), layout="constrained")
+    panels = dict(zip(("Loss", "Validate part", "Learning rate"), figure.subplots(1, 3), strict=True))
     for name, points in history.items():
-        axes = left if "loss" in name else right
-        axes.plot(*zip(*points, strict=True), marker=".", lw=1.6, label=name)
-    left.set(title="Loss", xlabel="epoch")
-    right.set(title="Validate part", xlabel="epoch")
-    for axes in (left, right):
+        title = next((t for t in ("Loss", "Learning rate") if t.lower().replace(" ", "_") in name), "Validate part")
+        epochs, values = zip(*points, strict=True)
+        panels[title].plot([epoch + 1 for epoch in epochs], values, marker=".", lw=1.6, label=name)
+    for title, axes in panels.items():
+        axes.set(title=title, xlabel="epoch")
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         _plain(axes)
         if axes.lines:
             _legend(axes)
