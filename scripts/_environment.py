@@ -16,6 +16,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 OLDEST_PYTHON = (3, 11)
 ROOT = Path(__file__).resolve().parent.parent
@@ -72,6 +73,29 @@ def require(*extras: str) -> None:
     if not _holds(extras):
         wanted = "pyproject.toml and constraints.txt now ask for"
         raise SetupError(f"{ENVIRONMENT} does not hold what {wanted}. Run scripts/test once; it installs it.")
+
+
+def reenter(*extras: str) -> None:
+    """Go on inside the environment and in the root of the checkout, with what the environment holds importable.
+
+    The script that calls this is run again by the environment's Python, unless that is what runs it already. Relative
+    paths on its command line are thus taken from the root of the checkout, in every script.
+
+    Args:
+        extras: Names from `[project.optional-dependencies]` in pyproject.toml that the environment must hold.
+
+    Raises:
+        SystemExit: The script has run in the environment (its exit status), or the environment cannot be used.
+    """
+    if Path(sys.prefix).resolve() == ENVIRONMENT.resolve():
+        os.chdir(ROOT)
+        return
+    script = Path(sys.argv[0]).absolute()
+    try:
+        require(*extras)
+        sys.exit(run("python", str(script), *sys.argv[1:]))
+    except SetupError as error:
+        sys.exit(f"scripts/{script.name}: {error}")
 
 
 def run(program: str, *arguments: str) -> int:
@@ -139,7 +163,7 @@ def _holds(extras: tuple[str, ...]) -> bool:
     return python().exists() and stamp.get("digest") == _digest() and set(extras) <= set(stamp["extras"])
 
 
-def _stamp() -> dict:
+def _stamp() -> dict[str, Any]:
     try:
         stamp = json.loads(STAMP.read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -172,11 +196,11 @@ def _make() -> None:
 
 def _pip_install(extras: list[str]) -> None:
     """Install this checkout in place, showing pip's progress and keeping its errors to explain a failure."""
-    command = [python(), "-m", "pip", "install", "--disable-pip-version-check", "--constraint", "constraints.txt"]
+    command = [str(python()), "-m", "pip", "install", "--disable-pip-version-check", "--constraint", "constraints.txt"]
     command += ["--editable", f".[{','.join(extras)}]"]
     errors = []
     with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True, errors="replace") as pip:
-        for line in pip.stderr:
+        for line in pip.stderr or ():
             sys.stderr.write(line)
             errors.append(line)
     if pip.returncode:

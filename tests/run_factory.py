@@ -5,7 +5,7 @@ from pathlib import Path
 import bundle_factory
 from sightline.config import Recipe
 from sightline.index import Index, Sample, Split
-from sightline.train.record import DatasetPart, RunFolder
+from sightline.runs import DatasetPart, RunFolder
 
 IMAGES = {Split.TRAIN: 4, Split.VALIDATE: 2, Split.TEST: 3}
 

@@ -10,7 +10,7 @@ import pytest
 
 from bundle_factory import write_bundle
 from sightline import cli, config
-from sightline.errors import ConfigError
+from sightline.errors import ConfigError, DataError
 from sightline.verdict import Outcome
 
 pytest.importorskip("torch")
@@ -57,7 +57,7 @@ class TestSmallDemo:
 
     def test_the_run_is_in_mlflow(self, made):
         where, result, _ = made
-        assert result.tracking_uri == "sqlite:///demo/mlflow.db"
+        assert result.experiment == 'mlflow ui --backend-store-uri "sqlite:///demo/mlflow.db"'
         with sqlite3.connect(where / "demo/mlflow.db") as database:
             runs = database.execute("select status from runs").fetchall()
             models = database.execute("select name from registered_models").fetchall()
@@ -105,6 +105,22 @@ def test_images_are_used_again_and_made_again_if_not_whole(tmp_path, no_training
     assert image.read_bytes() != b"kept"
 
 
+def test_a_folder_of_somebody_else_is_left_alone(tmp_path, no_training):
+    (tmp_path / "recipe.yaml").write_text("mine", encoding="utf-8")
+    with pytest.raises(DataError, match="new or empty"):
+        _demo(tmp_path)
+    assert [(path.name, path.read_text()) for path in tmp_path.iterdir() if path.is_file()] == [("recipe.yaml", "mine")]
+
+
+@pytest.mark.parametrize(
+    ("override", "told"),
+    [("track.enabled=false", ""), ("track.uri=http://user:secret@server:5000", "http://server:5000")],
+)
+def test_it_tells_where_the_experiment_is(tmp_path, no_training, override, told):
+    result = demo.run(tmp_path / "demo", count=4, overrides=[override], progress=_quiet, say=lambda line: None)
+    assert result.experiment == told
+
+
 def test_other_settings_have_other_images(tmp_path, no_training):
     _demo(tmp_path / "demo")
     _demo(tmp_path / "demo", count=5, seed=7)
@@ -116,7 +132,7 @@ def test_other_settings_have_other_images(tmp_path, no_training):
 
 
 def test_overrides_reach_the_recipe_and_their_mistakes_are_told_first(tmp_path, no_training):
-    _demo(tmp_path, overrides=["train.epochs=2", "track.uri=http://127.0.0.1:1"])
+    _demo(tmp_path / "demo", overrides=["train.epochs=2", "track.uri=http://127.0.0.1:1"])
     assert (no_training[0].train.epochs, no_training[0].track.uri) == (2, "http://127.0.0.1:1")
     with pytest.raises(ConfigError, match="epoch"):
         _demo(tmp_path / "new", overrides=["train.epoch=2"])

@@ -1,4 +1,4 @@
-"""The environment that scripts/demo, scripts/test and scripts/check share."""
+"""The environment that the scripts share."""
 
 import json
 import os
@@ -113,6 +113,44 @@ def test_help_needs_no_environment(script, tmp_path):
     assert result.returncode == 0, result.stderr
     assert f"scripts/{script}" in result.stdout
     assert not (tmp_path / "none").exists()
+
+
+BENCHES = ["bench_accuracy", "bench_resume", "bench_runtime", "bench_split", "train_models"]
+
+
+@pytest.mark.parametrize("script", BENCHES)
+def test_help_inside_the_environment(script, tmp_path):
+    pytest.importorskip("torch", reason="they need the extra `train`")
+    result = subprocess.run(
+        [sys.executable, SCRIPTS / script, "--help"],
+        cwd=tmp_path,
+        env={**os.environ, "SIGHTLINE_VENV": sys.prefix},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.returncode == 0, result.stderr
+    assert f"scripts/{script}" in result.stdout
+
+
+def test_a_script_is_run_again_by_the_environment(environment, monkeypatch):
+    calls = []
+    monkeypatch.setattr(sys, "argv", [str(SCRIPTS / "bench_split"), "x-sdd", "--pairs", "my sheets"])
+    monkeypatch.setattr(_environment, "run", lambda *command: calls.append(command) or 3)
+    with pytest.raises(SystemExit, match=r"scripts/bench_split: .* Run scripts/test once"):
+        _environment.reenter("train")
+    _environment.prepare("train")
+    with pytest.raises(SystemExit) as ended:
+        _environment.reenter("train")
+    assert ended.value.code == 3
+    assert calls == [("python", str(SCRIPTS / "bench_split"), "x-sdd", "--pairs", "my sheets")]
+
+
+def test_inside_the_environment_a_script_goes_on_in_the_root(tmp_path, monkeypatch):
+    monkeypatch.setattr(_environment, "ENVIRONMENT", Path(sys.prefix))
+    monkeypatch.chdir(tmp_path)
+    _environment.reenter("train")
+    assert Path.cwd() == SCRIPTS.parent
 
 
 RETRY = (

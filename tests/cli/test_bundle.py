@@ -12,7 +12,10 @@ from sightline.verdict import ANY_DEFECT, Policy, Threshold
 def folder(tmp_path):
     return bundle_factory.write_bundle(
         tmp_path,
-        metrics=(Metric(name="accuracy", value=0.9912, low=0.98, high=0.995, count=340, interval="Wilson"),),
+        metrics=(
+            Metric(name="recall/red", value=0.9, low=0.8, high=0.95, count=90, interval="Wilson"),
+            Metric(name="accuracy", value=0.9912, low=0.98, high=0.995, count=340, interval="Wilson"),
+        ),
         calibration=Calibration(
             method="temperature", parameters={}, count=200, log_loss_before=0.3, log_loss_after=0.2
         ),
@@ -35,12 +38,13 @@ def test_show_says_what_a_reader_would_ask(folder, capsys):
         "any defect  NG from 0.500, REVIEW from 0.300",
         "best F1 on 200 images",
         "has seen no good part",
-        "0.9912  (0.9800 to 0.9950, Wilson, 340 images)",
+        "0.9912  (0.9800 to 0.9950, Wilson, 340 groups)",
         "temperature on 200 images",
         "Apache-2.0",
         "golden/001.png",
     ):
         assert fact in shown
+    assert shown.index("accuracy") < shown.index("recall/red")
 
 
 def test_verify_runs_it(folder, capsys):

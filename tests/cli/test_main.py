@@ -59,8 +59,8 @@ def test_every_module_that_adds_a_command_is_registered():
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["confg"], "did you mean `config`?"),
-        (["config", "chekc"], "did you mean `check`?"),
+        (["confg"], "Did you mean `config`?"),
+        (["config", "chekc"], "Did you mean `check`?"),
         (["zzz"], "invalid choice: 'zzz'"),
         ([], "required: COMMAND"),
         (["config"], "required: ACTION"),

@@ -6,9 +6,8 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from pydantic import BaseModel
 
-from sightline.config import Recipe, digest, dump, load, load_as
+from sightline.config import Recipe, build, digest, dump, flat, load
 from sightline.errors import ConfigError
 
 SMALL = "name: part\ndata:\n  root: images\n"
@@ -104,9 +103,9 @@ trian: 3
     expected = [
         "@:1: name: expected lower-case letters, digits and hyphens, such as steel-strip, got 'Bad Name'",
         "@:2: version: expected text, got 1.0; put it in quotes",
-        "@:3: task: expected classify, got 'clasify'; did you mean `classify`?",
+        "@:3: task: expected classify, got 'clasify'. Did you mean `classify`?",
         "@:4: data.root: expected a value, got nothing: Folder of the images",
-        "@:5: data.rooot: unknown key; did you mean `root`?",
+        "@:5: data.rooot: unknown key. Did you mean `root`?",
         "@:6: data.reader.kind: expected coco or csv or",
         "@:7: data.good: expected a list, such as [a, b], got 'ok'",
         "@:8: data.rename.a: expected text, got 1; put it in quotes",
@@ -117,12 +116,12 @@ trian: 3
         "@:16: train.warmup: expected a number, got a list of 1",
         "@:18: model.weights: the environment variable NOPE is not set",
         "@:19: model.normalise.mean.2: expected a value, got nothing",
-        "@:20: trian: unknown key; did you mean `train`?",
+        "@:20: trian: unknown key. Did you mean `train`?",
     ]
     assert len(lines) - 1 == len(expected)
     for line, start in zip(lines[1:], expected, strict=True):
         assert line.startswith(start)
-    assert lines[6].endswith("got 'folder'; did you mean `folders`?")
+    assert lines[6].endswith("got 'folder'. Did you mean `folders`?")
 
 
 def test_one_mistake_is_one_line(refused):
@@ -131,12 +130,14 @@ def test_one_mistake_is_one_line(refused):
 
 def test_an_unknown_key_unlike_any_other_lists_the_known_ones(refused):
     (line,) = refused(SMALL + "  split: {zzzz: 1}\n")
-    assert line == "@:4: data.split.zzzz: unknown key; expected one of calibrate, near_duplicates, seed, test, validate"
+    assert (
+        line == "@:4: data.split.zzzz: unknown key. Expected one of calibrate, near_duplicates, seed, test, validate."
+    )
 
 
 def test_inside_a_reader_the_keys_of_its_kind_are_known(refused):
     (line,) = refused(SMALL + "  reader:\n    kind: csv\n    label_colunm: type\n")
-    assert line == "@:6: data.reader.label_colunm: unknown key; did you mean `label_column`?"
+    assert line == "@:6: data.reader.label_colunm: unknown key. Did you mean `label_column`?"
 
 
 @pytest.mark.parametrize(
@@ -160,7 +161,7 @@ def test_a_rule_over_several_keys_names_the_section(refused):
 def test_a_mistake_in_an_override_names_the_override_and_no_line(refused):
     lines = refused(SMALL + "seed: x\n", "train.epoch=3", "data.reader.kind=folder", "model.dropout=2", "nonsense")
     assert lines[1].startswith("@:4: seed: ")
-    assert lines[2] == "override `train.epoch=3`: train.epoch: unknown key; did you mean `epochs`?"
+    assert lines[2] == "override `train.epoch=3`: train.epoch: unknown key. Did you mean `epochs`?"
     assert lines[3].startswith("override `data.reader.kind=folder`: data.reader.kind: expected coco")
     assert lines[4:] == [
         "override `model.dropout=2`: model.dropout: expected a number less than 1, got 2",
@@ -196,7 +197,7 @@ def test_a_missing_file_names_its_neighbour(written):
     path = written(SMALL, "steel-strip.yaml")
     with pytest.raises(ConfigError, match="there is no such file") as raised:
         load(path.with_name("steel-stirp.yaml"))
-    assert raised.value.hint == f"Did you mean {path}?"
+    assert raised.value.hint == "Did you mean `steel-strip.yaml`?"
 
 
 def test_a_missing_folder_is_a_missing_file(tmp_path):
@@ -209,13 +210,29 @@ def test_a_folder_is_no_recipe(tmp_path):
         load(tmp_path)
 
 
-def test_other_files_are_loaded_the_same_way(written):
-    class Camera(BaseModel):
-        exposure: float
+def test_what_comes_from_no_file_is_refused_without_a_line():
+    assert build({"name": "part", "data": {"root": "images"}}, ["seed=3"]).seed == 3
+    with pytest.raises(ConfigError) as raised:
+        build({"name": "part", "data": {"rooot": "images", "root": "images"}}, ["sede=3", "nonsense"])
+    assert raised.value.message.splitlines() == [
+        "data.rooot: unknown key. Did you mean `root`?",
+        "override `sede=3`: sede: unknown key. Did you mean `seed`?",
+        "override `nonsense`: expected key.sub=value, such as train.epochs=3",
+    ]
 
-    assert load_as(written("exposure: 1e-3\n"), Camera).exposure == 0.001
-    with pytest.raises(ConfigError, match="exposure: expected a number, got 'long'"):
-        load_as(written("exposure: long\n"), Camera)
+
+def test_a_split_that_leaves_a_tenth_to_train_on_is_taken(written):
+    """1 - 0.2 - 0.3 - 0.4 is a little less than 0.1 in binary fractions."""
+    plan = load(written(SMALL + "  split: {validate: 0.2, calibrate: 0.3, test: 0.4}\n")).data.split
+    assert (plan.validate_, plan.calibrate, plan.test) == (0.2, 0.3, 0.4)
+
+
+def test_nested_settings_in_one_level():
+    assert flat({"a": 1, "b": {"c": [2, {"d": 3}], "e": {"f": None}}, "g": {}}) == {
+        "a": 1,
+        "b.c": [2, {"d": 3}],
+        "b.e.f": None,
+    }
 
 
 # Text that YAML would read as something else, in either of its versions, comes up more often than it would by chance.

@@ -59,10 +59,10 @@ def test_nothing_to_do_changes_nothing():
 @pytest.mark.parametrize(
     ("augmentation", "said"),
     [
-        ({"name": "HorizontalFlop"}, "Did you mean HorizontalFlip"),
-        ({"name": "horizontalflip"}, "Did you mean HorizontalFlip"),
+        ({"name": "HorizontalFlop"}, "Did you mean `HorizontalFlip`"),
+        ({"name": "horizontalflip"}, "Did you mean `HorizontalFlip`"),
         ({"name": "Compose"}, "has no transform"),
-        ({"name": "GaussNoise", "std_ragne": [0.1, 0.2]}, "Did you mean std_range"),
+        ({"name": "GaussNoise", "std_ragne": [0.1, 0.2]}, "Did you mean `std_range`"),
         ({"name": "HorizontalFlip", "probability": 0.5}, "has no parameter"),
         ({"name": "HorizontalFlip", "p": 2}, "refuses its parameters"),
         ({"name": "GaussianBlur", "blur_limit": "much"}, "refuses its parameters"),

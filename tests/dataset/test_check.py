@@ -8,12 +8,12 @@ import pytest
 from sightline.config import Preprocess
 from sightline.config.recipe import Data
 from sightline.dataset.check import check
-from sightline.dataset.scan import THUMBNAIL, Look, Scan
+from sightline.dataset.scan import THUMBNAIL, Scan, Scanned
 from sightline.index import Index, Sample, Split
 
 
-def report(rows, *, looks=None, given=None, preprocess=None, unreadable=None, **data):
-    """The report on rows that were grouped and split; each of its own look unless said otherwise."""
+def report(rows, *, files=None, given=None, preprocess=None, unreadable=None, **data):
+    """The report on rows that were grouped and split; a file of its own each unless said otherwise."""
     full = [
         row.model_copy(
             update={
@@ -27,10 +27,10 @@ def report(rows, *, looks=None, given=None, preprocess=None, unreadable=None, **
         for row in rows
     ]
     index = Index.build("root", full)
-    looks = looks or {}
+    files = files or {}
     scanned = Scan(
         tuple(
-            Look(
+            Scanned(
                 **{
                     "sample": row.model_copy(update={"group": "", "split": None, **(given or {}).get(row.path, {})}),
                     "depth": 8,
@@ -39,7 +39,7 @@ def report(rows, *, looks=None, given=None, preprocess=None, unreadable=None, **
                     "thumbnail": np.zeros((THUMBNAIL, THUMBNAIL), np.uint8),
                     "mask_fault": "",
                     "mask_empty": False,
-                    **looks.get(row.path, {}),
+                    **files.get(row.path, {}),
                 }
             )
             for row in index.samples
@@ -92,7 +92,7 @@ def test_what_makes_training_pointless_is_an_error(rows, message):
 
 def test_a_mask_that_does_not_fit_is_an_error_and_an_empty_one_a_warning():
     rows = [*SOUND, *(Sample(path=f"m{n}.png", mask=f"m{n}_mask.png", labels=("dent",)) for n in range(2))]
-    found = report(rows, looks={"m0.png": {"mask_fault": "is 3 x 3 pixels"}, "m1.png": {"mask_empty": True}})
+    found = report(rows, files={"m0.png": {"mask_fault": "is 3 x 3 pixels"}, "m1.png": {"mask_empty": True}})
     assert found.errors == ("masks cannot be used: m0_mask.png is 3 x 3 pixels",)
     assert found.warnings == ("1 masks of defective images are empty: m1_mask.png",)
 
@@ -149,16 +149,16 @@ def test_unreadable_files_are_named_and_counted():
 
 @pytest.mark.parametrize(("top", "bits"), [(1000, 10), (4000, 12), (16383, 14), (16384, None)])
 def test_unused_bits_are_noticed(top, bits):
-    notes = report(SOUND, looks={s.path: {"depth": 16, "top": top} for s in SOUND}).notes
+    notes = report(SOUND, files={s.path: {"depth": 16, "top": top} for s in SOUND}).notes
     assert [note for note in notes if "16-bit" in note] == [
         f"no 16-bit image holds a value over {top:,}, which fits {bits} bits: set input.bits={bits}"
     ] * bool(bits)
 
 
 def test_more_bits_than_the_recipe_says_are_an_error():
-    looks = {SOUND[0].path: {"depth": 16, "top": 5000}}
-    assert report(SOUND, looks=looks, preprocess=Preprocess(bits=12)).errors
-    assert not report(SOUND, looks=looks, preprocess=Preprocess(bits=13)).errors
+    files = {SOUND[0].path: {"depth": 16, "top": 5000}}
+    assert report(SOUND, files=files, preprocess=Preprocess(bits=12)).errors
+    assert not report(SOUND, files=files, preprocess=Preprocess(bits=13)).errors
 
 
 def test_sizes_are_compared_with_the_models_input():

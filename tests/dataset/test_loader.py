@@ -1,5 +1,7 @@
 """What training is fed: the same at any time and with any number of processes."""
 
+import hashlib
+
 import numpy as np
 import pytest
 import torch
@@ -8,7 +10,7 @@ from sightline import image
 from sightline.config import Augmentation, Preprocess
 from sightline.dataset.augment import Pipeline
 from sightline.dataset.loader import EpochOrder, ImageDataset, batches, mixed
-from sightline.errors import ImageError
+from sightline.errors import DataError, ImageError
 from sightline.index import Index, Sample
 
 SPEC = Preprocess(height=32, width=48)
@@ -20,8 +22,9 @@ def index(tmp_path):
     samples = []
     for number in range(9):
         name = f"ä {number}.png"
-        (tmp_path / name).write_bytes(image.png(draw.integers(0, 256, (40, 60, 3)).astype(np.uint8)))
-        samples.append(Sample(path=name))
+        data = image.png(draw.integers(0, 256, (40, 60, 3)).astype(np.uint8))
+        (tmp_path / name).write_bytes(data)
+        samples.append(Sample(path=name, digest=hashlib.sha256(data).hexdigest()))
     return Index.build(tmp_path, samples)
 
 
@@ -63,6 +66,13 @@ def test_cached_images_need_their_files_no_more(index):
     assert made[4, 0][0].shape == (32, 48, 3)
     with pytest.raises(ImageError):
         dataset(index, cache=False)[0, 0]
+
+
+@pytest.mark.parametrize("cache", [True, False])
+def test_an_image_that_was_overwritten_is_not_trained_on(index, cache):
+    index.file(index.samples[1]).write_bytes(index.file(index.samples[0]).read_bytes())
+    with pytest.raises(DataError, match="was changed since the index was made"):
+        dataset(index, cache=cache)[0, 1]
 
 
 def test_images_that_do_not_fit_in_memory_are_read_again(index, monkeypatch):

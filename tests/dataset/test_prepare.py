@@ -57,7 +57,7 @@ def test_nothing_readable_is_an_error(folder):
         prepare(Data(root=folder))
 
 
-def test_adding_images_moves_none(folder):
+def test_adding_strangers_moves_none(folder):
     before = {s.path: s.split for s in prepare(Data(root=folder)).index.samples}
     for number in range(100, 110):
         picture = np.random.default_rng(number).integers(0, 255, (40, 40), np.uint8)
@@ -65,6 +65,24 @@ def test_adding_images_moves_none(folder):
         path.write_bytes(cv2.imencode(".png", cv2.GaussianBlur(picture, (0, 0), 2))[1].tobytes())
     after = {s.path: s.split for s in prepare(Data(root=folder)).index.samples}
     assert {path: after[path] for path in before} == before
+
+
+def test_adding_a_twin_moves_at_most_the_image_that_it_joins(folder):
+    """A group is named by its smallest digest, so a twin of a lone image may come to name it, and redraw its part."""
+    before = {s.path: s for s in prepare(Data(root=folder)).index.samples}
+    picture = cv2.imread(str(folder / "good" / "1.png"), cv2.IMREAD_UNCHANGED)
+    seen = set()
+    for brighter in (2, 4, 6, 8):
+        (folder / "good" / "twin.png").write_bytes(cv2.imencode(".png", cv2.add(picture, brighter))[1].tobytes())
+        after = {s.path: s for s in prepare(Data(root=folder)).index.samples}
+        twin, old = after["good/twin.png"], after["good/1.png"]
+        assert (twin.group, twin.split) == (old.group, old.split), "they are seen to belong together"
+        assert twin.group == min(twin.digest, old.digest)
+        assert [path for path in before if after[path].split != before[path].split] in ([], ["good/1.png"])
+        seen.add(twin.group == twin.digest)
+        if twin.group == old.digest:
+            assert old.split == before["good/1.png"].split
+    assert seen == {True, False}, "both cases were met"
 
 
 def test_a_saved_index_keeps_its_split(folder):

@@ -6,7 +6,8 @@ import cv2
 import numpy as np
 import pytest
 
-from sightline.dataset.scan import THUMBNAIL, scan
+from sightline.dataset.scan import THUMBNAIL, read_checked, scan
+from sightline.errors import DataError, ImageError
 from sightline.index import Index, Sample
 
 
@@ -20,15 +21,15 @@ def grey(height=20, width=30, value=100):
     return np.full((height, width), value, np.uint8)
 
 
-def look(root, **fields):
-    return scan(Index.build(root, [Sample(**fields)])).looks[0]
+def scanned(root, **fields):
+    return scan(Index.build(root, [Sample(**fields)])).files[0]
 
 
 def test_digest_size_depth_and_channels(tmp_path):
     write(tmp_path / "a.png", grey())
     write(tmp_path / "b.png", np.zeros((8, 9, 3), np.uint16))
     done = scan(Index.build(tmp_path, [Sample(path="b.png"), Sample(path="a.png")]))
-    first, second = done.looks
+    first, second = done.files
     assert first.sample.digest == hashlib.sha256((tmp_path / "a.png").read_bytes()).hexdigest()
     assert (first.sample.width, first.sample.height, first.top) == (30, 20, 100)
     assert (second.sample.width, second.sample.height) == (9, 8)
@@ -68,7 +69,7 @@ def test_nothing_readable_is_no_crash(tmp_path):
 def test_a_dark_16_bit_image_has_a_thumbnail_with_detail(tmp_path):
     ramp = np.tile(np.arange(0, 4096, 64, np.uint16), (64, 1))
     write(tmp_path / "dark.png", ramp)
-    found = look(tmp_path, path="dark.png")
+    found = scanned(tmp_path, path="dark.png")
     assert (found.depth, found.top) == (16, 4032)
     assert int(found.thumbnail.max()) - int(found.thumbnail.min()) > 200
 
@@ -86,7 +87,7 @@ def test_masks(tmp_path, mask, fault, empty):
     write(tmp_path / "a.png", grey())
     if mask is not None:
         write(tmp_path / "a_mask.png", mask)
-    found = look(tmp_path, path="a.png", mask="a_mask.png", labels=("dent",))
+    found = scanned(tmp_path, path="a.png", mask="a_mask.png", labels=("dent",))
     assert (fault in found.mask_fault, found.mask_empty) == (True, empty)
     assert bool(fault) == bool(found.mask_fault)
 
@@ -94,7 +95,7 @@ def test_masks(tmp_path, mask, fault, empty):
 def test_an_empty_mask_of_a_good_image_is_right(tmp_path):
     write(tmp_path / "a.png", grey())
     write(tmp_path / "a_mask.png", grey(value=0))
-    found = look(tmp_path, path="a.png", mask="a_mask.png")
+    found = scanned(tmp_path, path="a.png", mask="a_mask.png")
     assert (found.mask_fault, found.mask_empty) == ("", False)
 
 
@@ -116,3 +117,27 @@ def test_an_interruption_does_not_wait_for_the_rest(tmp_path):
 
     with pytest.raises(KeyboardInterrupt):
         scan(Index.build(tmp_path, [Sample(path=f"{n}.png") for n in range(50)]), progress=interrupt)
+
+
+def test_an_image_is_read_as_it_was_scanned(tmp_path):
+    write(tmp_path / "deep.png", np.full((8, 9), 4000, np.uint16))
+    index = Index.build(tmp_path, [scanned(tmp_path, path="deep.png").sample])
+    picture = read_checked(index, index.samples[0], bits=12)
+    assert (picture.shape, picture.dtype, picture.max()) == ((8, 9, 3), np.uint8, 4000 >> 4)
+
+
+def test_an_image_that_was_overwritten_is_refused(tmp_path):
+    path = write(tmp_path / "a.png", grey())
+    index = Index.build(tmp_path, [scanned(tmp_path, path="a.png").sample])
+    write(path, grey(value=101))
+    with pytest.raises(DataError, match=r"a\.png was changed since the index was made: expected SHA-256"):
+        read_checked(index, index.samples[0])
+    path.unlink()
+    with pytest.raises(ImageError, match=r"a\.png: cannot be read"):
+        read_checked(index, index.samples[0])
+
+
+def test_without_a_digest_nothing_is_compared(tmp_path):
+    write(tmp_path / "a.png", grey())
+    sample = Sample(path="a.png")
+    assert read_checked(Index.build(tmp_path, [sample]), sample).shape == (20, 30, 3)

@@ -7,12 +7,15 @@ from hypothesis import strategies as st
 from sklearn.metrics import f1_score, roc_auc_score
 
 from sightline.bundle.manifest import Metric
-from sightline.export.evaluate import Scored, auroc, evaluate, wilson
+from sightline.export.evaluate import Scored, auroc, evaluate
 from sightline.index import Sample
 from sightline.verdict import ANY_DEFECT, Policy, Threshold
 
 CLASSES = ("dent", "scratch")
 GOOD_POLICY = Policy(exclusive=True, good_known=True, thresholds={ANY_DEFECT: Threshold(ng=0.5, review=0.4)})
+_EACH = {name: Threshold(ng=0.5, review=0.5) for name in CLASSES}
+SEVERAL = Policy(exclusive=False, good_known=True, thresholds=_EACH)
+NO_GOOD = Policy(exclusive=True, good_known=False, thresholds=_EACH)
 
 
 def _scored(rows: list[tuple[str, list[float]]], policy: Policy = GOOD_POLICY, groups: int = 0) -> Scored:
@@ -67,6 +70,49 @@ def test_a_flawless_figure_still_has_an_interval() -> None:
     assert figure.low < 0.95
 
 
+@pytest.mark.parametrize("highest_good", [0.1, 0.95])
+def test_one_defective_part_proves_little_however_many_good_ones_there_are(highest_good: float) -> None:
+    """Flawless, or with one good part above the only defective one: neither is known to the hundredth."""
+    good = np.linspace(0, 0.1, 399)
+    good[-1] = highest_good
+    figures = _by_name(evaluate(_scored([("dent", [0.9, 0.0]), *(("", [float(s), 0.0]) for s in good)])))
+    assert figures["auroc"].value > 0.99
+    for name in ("auroc", "average_precision", "auroc/dent", "macro_f1"):
+        assert figures[name].low < 0.3, figures[name]
+
+
+def test_many_of_both_kinds_narrow_the_interval_of_a_flawless_figure() -> None:
+    rows = [("dent", [0.9, 0.0]), ("", [0.1, 0.0])] * 100
+    figure = _by_name(evaluate(_scored(rows)))["auroc"]
+    assert (figure.value, figure.high) == (1, 1)
+    assert 0.95 < figure.low < 0.99
+
+
+def test_pictures_of_one_defective_part_are_one_proof() -> None:
+    rows = [*[("dent", [0.9, 0.0])] * 20, *[("", [0.1, 0.0])] * 200]
+    samples = tuple(
+        Sample(path=f"{i}.png", labels=(name,) if name else (), group=name or f"{i}")
+        for i, (name, _) in enumerate(rows)
+    )
+    scored = Scored(samples, np.array([s for _, s in rows], np.float32), CLASSES, GOOD_POLICY)
+    assert _by_name(evaluate(scored))["auroc"].low < 0.3
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_the_calibration_error_lies_in_its_interval(seed: int) -> None:
+    random = np.random.default_rng(seed)
+    sure = random.uniform(0.5, 1, 60)  # and it is right that often, so that the error is all noise
+    rows = [("dent" if random.random() < p else "scratch", [p, 1 - p]) for p in sure]
+    figure = _by_name(evaluate(_scored(rows, NO_GOOD)))["calibration_error"]
+    assert 0 <= figure.low <= figure.value <= figure.high <= 1
+
+
+def test_one_part_alone_does_not_tell_how_a_loss_varies() -> None:
+    figures = _by_name(evaluate(_scored(ROWS, groups=1)))
+    assert "log_loss" not in figures
+    assert figures["accuracy"].high - figures["accuracy"].low > 0.5
+
+
 def test_no_rate_is_given_where_nothing_was_counted() -> None:
     figures = _by_name(evaluate(_scored([("dent", [0.9, 0.0])] * 8)))
     assert "overkill_rate" not in figures
@@ -75,31 +121,20 @@ def test_no_rate_is_given_where_nothing_was_counted() -> None:
 
 
 def test_several_types_a_frame() -> None:
-    policy = Policy(
-        exclusive=False, good_known=True, thresholds={name: Threshold(ng=0.5, review=0.5) for name in CLASSES}
-    )
     both = Sample(path="a.png", labels=CLASSES, group="a")
     one = Sample(path="b.png", labels=("dent",), group="b")
-    scored = Scored((both, one), np.array([[0.9, 0.4], [0.9, 0.1]], np.float32), CLASSES, policy)
+    scored = Scored((both, one), np.array([[0.9, 0.4], [0.9, 0.1]], np.float32), CLASSES, SEVERAL)
     figures = _by_name(evaluate(scored))
     assert figures["exact_match"].value == pytest.approx(0.5)
     assert figures["recall/scratch"].value == 0
     assert figures["escape_rate"].value == 0
 
 
-@given(st.integers(1, 400), st.floats(0, 1))
-def test_wilson_holds_the_rate_and_narrows(count: int, share: float) -> None:
-    low, high = wilson(share, count)
-    assert 0 <= low <= share + 1e-12
-    assert share - 1e-12 <= high <= 1
-    wide = wilson(share, count)
-    narrow = wilson(share, count * 4)
-    assert narrow[1] - narrow[0] <= wide[1] - wide[0] + 1e-12
-
-
-def test_wilson_against_a_published_figure() -> None:
-    # Newcombe (1998), Statistics in Medicine 17, table I, method 3: 81 of 263.
-    assert wilson(81 / 263, 263) == pytest.approx((0.2553, 0.3662), abs=5e-5)
+def test_a_good_frame_shows_no_type_where_several_are_possible() -> None:
+    scored = _scored([("", [0.1, 0.2]), ("dent", [0.9, 0.1])], SEVERAL)
+    assert scored.right.all()
+    assert not scored.shown[0].any()
+    assert not scored.said[0].any()
 
 
 @given(st.integers(0, 10_000), st.integers(2, 40))
@@ -112,5 +147,5 @@ def test_auroc_agrees_with_scikit_learn(seed: int, count: int) -> None:
 
 def test_macro_f1_agrees_with_scikit_learn() -> None:
     scored = _scored(ROWS * 3)
-    expected = f1_score(scored.answers, scored.predictions, average="macro")
+    expected = f1_score(scored.shown.argmax(axis=1), scored.said.argmax(axis=1), average="macro")
     assert _by_name(evaluate(scored))["macro_f1"].value == pytest.approx(expected)

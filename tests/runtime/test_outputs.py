@@ -8,6 +8,7 @@ import os
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -107,6 +108,19 @@ class TestLines:
             pass
 
 
+    def test_what_a_file_held_is_kept_until_the_first_line(self, tmp_path):
+        path, new = tmp_path / "out", tmp_path / "new"
+        path.write_text("an old result, longer than the new one\n")
+        with results.Lines.create(path), results.Lines.create(new):
+            pass
+        assert path.read_text() == "an old result, longer than the new one\n"
+        assert not new.exists()
+        with results.Lines.create(path) as lines:
+            lines.write("new")
+            lines.write("newer")
+            assert path.read_text() == "new\nnewer\n"
+
+
 class TestOverlay:
     def test_the_hot_region_is_where_the_map_says(self):
         maps = np.zeros((3, 8, 8), np.float32)
@@ -161,6 +175,25 @@ class TestOverlay:
         assert overlay.save(inspection(name=frames[0]), MANIFEST, tmp_path) == saved[0]
 
 
+    @pytest.mark.parametrize("stem", ["x" * 245, "検" * 81, "ä" * 120 + "b"])
+    def test_a_name_that_is_as_long_as_names_may_be(self, tmp_path, stem):
+        saved = [overlay.save(inspection(name=stem + end), MANIFEST, tmp_path) for end in (".png", ".jpg")]
+        assert len(set(saved)) == 2
+        assert all(path.name.startswith(stem[:60]) and image.read(path).size for path in saved)
+
+    def test_no_half_picture_is_left_on_a_full_disk(self, tmp_path, monkeypatch):
+        whole = Path.write_bytes
+
+        def full(path, data):
+            whole(path, data[:100])
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+        monkeypatch.setattr(Path, "write_bytes", full)
+        with pytest.raises(OSError, match="No space"):
+            overlay.save(inspection(), MANIFEST, tmp_path)
+        assert list(tmp_path.iterdir()) == []
+
+
 class TestReport:
     def make(self, inspections, **changes):
         made = report.Report(bundle_factory.manifest(**changes), "colours 1.2.3 abc")
@@ -209,6 +242,26 @@ class TestReport:
         (tmp_path / "file").touch()
         with pytest.raises(DataError, match="the report cannot be written"):
             self.make([]).write(tmp_path / "file" / "report.html")
+
+
+def test_verdicts_go_on_without_overlays_and_it_is_said_at_the_end(tmp_path, monkeypatch):
+    inspector = Inspector.open(bundle_factory.write_bundle(tmp_path), threads=1)
+    each = [inspector.examine(Frame(bundle_factory.frame_of((255, 0, 0)), f"{n}.png")) for n in range(3)]
+
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(overlay, "save", full)
+    with results.Lines.create(tmp_path / "out.jsonl") as lines:
+        outputs = Outputs(inspector, lines, overlays=tmp_path / "o", report=tmp_path / "report.html")
+        for one in each:
+            outputs.take(one)
+        with pytest.raises(DataError, match="3 overlays could not be written, .*No space left on device"):
+            outputs.finish()
+    rows = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text(encoding="utf-8").splitlines()]
+    assert [row["outcome"] for row in rows] == ["NG"] * 3
+    assert not any("overlay" in row for row in rows)
+    assert "2.png" in (tmp_path / "report.html").read_text(encoding="utf-8")
 
 
 def test_outputs_together(tmp_path):

@@ -1,5 +1,6 @@
 """Many images: all answered, in order, with bounded memory, and without waiting for a list that stalls."""
 
+import os
 import threading
 import time
 
@@ -104,6 +105,20 @@ def test_folders_are_searched_to_the_bottom_for_images_alone(tmp_path):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch()
     assert find_images(tmp_path) == [tmp_path / "a.jpg", tmp_path / "b.PNG", tmp_path / "deep" / "er" / "c.tiff"]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="makes symbolic links")
+def test_links_to_folders_are_followed_once_and_loops_end(tmp_path):
+    """An image behind a link is one that was asked for; under its own name where it has one in the folder."""
+    (tmp_path / "parts" / "z").mkdir(parents=True)
+    (tmp_path / "elsewhere" / "deep").mkdir(parents=True)
+    for name in ("parts/z/a.png", "elsewhere/deep/b.png"):
+        (tmp_path / name).touch()
+    (tmp_path / "parts" / "linked").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "parts" / "again").symlink_to(tmp_path / "parts" / "z")
+    (tmp_path / "elsewhere" / "deep" / "loop").symlink_to(tmp_path / "parts")
+    found = [str(path.relative_to(tmp_path)) for path in find_images(tmp_path / "parts")]
+    assert found == ["parts/linked/deep/b.png", "parts/z/a.png"]
 
 
 def test_a_folder_that_is_not_there(tmp_path):

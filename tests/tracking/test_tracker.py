@@ -180,6 +180,35 @@ def test_a_run_that_ended_badly_goes_on(run, track, client):
     assert the_run(client).info.status == "FINISHED"
 
 
+def test_the_bundle_of_a_run_that_failed_is_not_registered(run, track, client):
+    run_factory.export(run)  # of before: the export that failed left it alone
+    tracker = track(run)
+    tracker.finish("FAILED")
+    assert the_run(client).info.status == "FAILED"
+    assert not client.search_model_versions("name = 'colours'")
+    tracker = track(run)
+    tracker.note("FINISHED")  # it was exported again
+    tracker.upload()
+    assert the_run(client).info.status == "FINISHED"
+    assert client.get_model_version_by_alias("colours", "candidate")
+
+
+def test_a_failure_is_told_by_its_own_reason(run, said, tmp_path):
+    tracker = Tracker(run, uri="http://127.0.0.1:9", say=said.append)
+    try:
+        raise OSError("the disk is full")
+    except OSError:
+        tracker.finish("FAILED")
+    assert "disk is full" not in said[-1]
+    assert "refused" in said[-1]
+
+
+@pytest.mark.parametrize("uri", ["sqlite://", "sqlite:///", "sqlite:///:memory:"])
+def test_a_database_that_ends_with_the_process_is_refused(run, uri):
+    with pytest.raises(TrackingError, match=r"sqlite:///mlflow\.db"):
+        Tracker(run, uri=uri).upload()
+
+
 def test_a_run_that_is_switched_off_is_sent_on_demand_alone(tmp_path, uri, client, said, monkeypatch):
     monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
     run = run_factory.start(tmp_path, enabled=False)

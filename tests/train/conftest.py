@@ -1,5 +1,7 @@
 """A tiny product for training: grey squares, some with a dent or a scratch, and a recipe that is done in seconds."""
 
+import hashlib
+
 import numpy as np
 import pytest
 import torch
@@ -7,7 +9,7 @@ import torch
 from sightline import image
 from sightline.config.recipe import Augmentation, Data, Model, Preprocess, Recipe, Training
 from sightline.index import Index, Sample, Split
-from sightline.train import RunFolder
+from sightline.runs import RunFolder
 
 SPLITS = (Split.TRAIN, Split.TRAIN, Split.TRAIN, Split.VALIDATE)
 
@@ -35,10 +37,16 @@ def parts(tmp_path_factory):
             picture[row : row + 10, column : column + 10] += 90
         if kind == "scratch":
             picture[row : row + 3] -= 80
-        (root / f"{number:02}.png").write_bytes(image.png(picture))
+        content = image.png(picture)
+        (root / f"{number:02}.png").write_bytes(content)
         labels = () if kind == "good" else (kind,)
         samples.append(
-            Sample(path=f"{number:02}.png", labels=labels, split=SPLITS[number // 3 % 4], digest=f"{number}")
+            Sample(
+                path=f"{number:02}.png",
+                labels=labels,
+                split=SPLITS[number // 3 % 4],
+                digest=hashlib.sha256(content).hexdigest(),
+            )
         )
     return Index.build(root, samples)
 

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -11,13 +12,13 @@ import numpy as np
 import pytest
 import torch
 
-from sightline import image
-from sightline.config.recipe import Model, Training
-from sightline.errors import TrainError
+from sightline import config, image
+from sightline.config.recipe import Augmentation, Model, Training
+from sightline.errors import ConfigError, TrainError
 from sightline.index import Index, Split
-from sightline.train import RunFolder, checkpoint, fit, load
+from sightline.runs import Metrics, RunFolder
+from sightline.train import check, checkpoint, fit, load
 from sightline.train.learner import Learner
-from sightline.train.record import Metrics
 from sightline.train.tasks import classify
 
 
@@ -167,8 +168,8 @@ def test_a_run_killed_between_epochs_goes_on(reference, new_run, after):
 @pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL is POSIX's")
 def test_a_process_that_is_killed_goes_on(reference, new_run, tmp_path):
     run = new_run()
-    code = "import sys; from pathlib import Path; from sightline.train import RunFolder, fit; "
-    code += "fit(RunFolder.open(Path(sys.argv[1])))"
+    code = "import sys; from pathlib import Path; from sightline.runs import RunFolder; from sightline.train import fit"
+    code += "; fit(RunFolder.open(Path(sys.argv[1])))"
     process = subprocess.Popen([sys.executable, "-c", code, str(run.path)], env={**os.environ, "OMP_NUM_THREADS": "1"})
     deadline = time.monotonic() + 300
     while process.poll() is None and not (run.checkpoints / "last.ckpt").exists() and time.monotonic() < deadline:
@@ -274,6 +275,35 @@ def test_several_types_on_one_image(new_run, parts):
     network, space = load(run)
     assert space.multi_label
     assert network.head.out_features == 2
+
+
+def test_refuses_one_type_a_frame_for_frames_with_several(new_run, parts):
+    samples = [s.model_copy(update={"labels": ("dent", "scratch")}) if s.labels else s for s in parts.samples]
+    with pytest.raises(TrainError, match="32 images show several types"):
+        fit(new_run(parts.with_samples(samples), multi_label=False))
+
+
+@pytest.mark.parametrize(
+    ("override", "allowed"),
+    [({"seed": 9}, False), ({"input": {"height": 64, "width": 32}}, False), ({"version": "2.0.0"}, True)],
+)
+def test_weights_are_loaded_for_the_recipe_they_were_trained_from_alone(reference, tmp_path, override, allowed):
+    shutil.copytree(reference.path, tmp_path / "run")
+    recipe = reference.recipe.model_validate({**reference.recipe.model_dump(by_alias=True), **override})
+    (tmp_path / "run" / "recipe.yaml").write_text(config.dump(recipe), encoding="utf-8")
+    if allowed:
+        load(RunFolder.open(tmp_path / "run"))
+    else:
+        with pytest.raises(TrainError, match=f"another recipe:\n  {next(iter(override))}"):
+            load(RunFolder.open(tmp_path / "run"))
+
+
+@pytest.mark.parametrize(
+    "change", [{"model": Model(backbone="nix")}, {"augment": (Augmentation(name="Nope"),)}, {"model": Model(layer="x")}]
+)
+def test_a_recipe_is_refused_before_any_image_is_read(recipe, change):
+    with pytest.raises((ConfigError, TrainError)):
+        check(recipe.model_copy(update=change))
 
 
 @pytest.mark.parametrize(

@@ -82,7 +82,8 @@ def test_averaged_weights_follow_fast_at_first_and_then_slowly():
         made.on_train_batch_end()
     # The first update copies; the second keeps (1 + 1) / (10 + 1) of it.
     assert torch.allclose(average.bias, torch.full((3,), 1 * 2 / 11 + 2 * 9 / 11))
-    assert learner("shufflenet_v2_x0_5").judged is not None
+    plain = learner("shufflenet_v2_x0_5")
+    assert plain.judged is plain.network
 
 
 def test_averaged_statistics_of_batch_norm_are_those_of_the_network():

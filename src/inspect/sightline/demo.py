@@ -1,5 +1,6 @@
 """The demo: the whole chain on the synthetic product, from no image at all to a report.
 
+    FOLDER/what-is-here.txt     this list
     FOLDER/product-N-S/         synthetic parts to learn from, with masks and truth
     FOLDER/unseen-N-S/          others, which training never sees
     FOLDER/recipe.yaml          what was trained, to be changed and trained again
@@ -23,13 +24,19 @@ from pathlib import Path
 
 from sightline import config, synth, workflow
 from sightline.config import Recipe
+from sightline.config.recipe import Tracking
+from sightline.errors import DataError
+from sightline.export.sweep import Progress
+from sightline.files import write_whole
+from sightline.index import GOOD
 from sightline.runtime import Inspector, score_images
 from sightline.runtime.outputs import Outputs
 from sightline.runtime.results import Lines
 from sightline.runtime.threads import default_threads
 from sightline.synth.write import TRUTH
+from sightline.tracking.client import shown
 from sightline.verdict import Outcome
-from sightline.workflow import Progress, Say
+from sightline.workflow import Say
 
 RECIPE = Path(__file__).with_name("demo.yaml")
 """The demo's recipe; its folder of images and its tracking server are filled in."""
@@ -37,6 +44,8 @@ RECIPE = Path(__file__).with_name("demo.yaml")
 COUNT = 600
 DEFECTS = ("missing_hole",)
 """The synthetic product has more. A network that starts from random weights learns this one in the time of a demo."""
+
+_MARK = "what-is-here.txt"
 
 _GRADES = (("obvious", 0.5), ("clear", 0.1), ("barely visible", 0.0))
 """What a severity from this value upwards is called."""
@@ -54,7 +63,7 @@ class Tally:
 
     def text(self) -> str:
         """A table: a line for each kind of part, a column for each outcome that occurred."""
-        kinds = ["good", *(f"{name} defect" for name, _ in _GRADES)]
+        kinds = [GOOD, *(f"{name} defect" for name, _ in _GRADES)]
         outcomes = [outcome for outcome in Outcome if any(self.counts[kind, outcome] for kind in kinds)]
         rows = [["", "parts", *outcomes]]
         for kind in kinds:
@@ -71,14 +80,14 @@ class Result:
         folder: All of it lies in here.
         bundle: The bundle's folder.
         report: The HTML report on the unseen parts.
-        tracking_uri: Where MLflow's UI finds the run.
+        experiment: How to look at the run in MLflow; empty if tracking is off.
         tally: What the bundle said of the unseen parts.
     """
 
     folder: Path
     bundle: Path
     report: Path
-    tracking_uri: str
+    experiment: str
     tally: Tally
 
 
@@ -108,6 +117,7 @@ def run(
         DataError: Something in the folder cannot be written, or there are too few parts to learn from.
     """
     recipe = config.load(RECIPE, [f"seed={seed}", *overrides])
+    _claim(folder)
     unseen = max(1, count // 5)
     say(f"1 of 5  a product: {count} photographs of a bearing cap; in half of them a hole is too shallow or missing")
     images = _parts(folder / f"product-{count}-{seed}", count, seed, progress, say)
@@ -116,7 +126,7 @@ def run(
 
     say("2 of 5  check and split the images")
     recipe = _placed(recipe, folder, images)
-    (folder / "recipe.yaml").write_text(config.dump(recipe), encoding="utf-8")
+    write_whole(folder / "recipe.yaml", config.dump(recipe).encode())
     run_folder = workflow.start(recipe, folder / "runs", progress=progress, say=say)
 
     say("3 of 5  train from random weights, track in MLflow, export the bundle")
@@ -128,7 +138,21 @@ def run(
     report = folder / "report.html"
     tally = _inspect(bundle, others, folder / "verdicts.jsonl", report, progress)
     say(tally.text())
-    return Result(folder, bundle, report, str(recipe.track.uri), tally)
+    return Result(folder, bundle, report, _experiment(recipe.track), tally)
+
+
+def _claim(folder: Path) -> None:
+    """Takes a folder that is new, empty, or of an earlier demo: nothing of somebody else's is replaced."""
+    mark = folder / _MARK
+    try:
+        if folder.exists() and not mark.exists() and any(folder.iterdir()):
+            raise DataError(
+                f"{folder}: expected a new or empty folder, or one of an earlier demo", hint="Name another with --dir."
+            )
+        folder.mkdir(parents=True, exist_ok=True)
+        mark.write_text("\n".join((__doc__ or "").splitlines()[2:-2]) + "\n", encoding="utf-8")
+    except OSError as error:
+        raise DataError(f"{folder} cannot be written: {error.strerror}", hint="Name another with --dir.") from error
 
 
 def _parts(folder: Path, count: int, seed: int, progress: Progress, say: Say) -> Path:
@@ -157,6 +181,14 @@ def _placed(recipe: Recipe, folder: Path, images: Path) -> Recipe:
     return recipe.model_copy(update={"data": data, "track": track})
 
 
+def _experiment(track: Tracking) -> str:
+    """The command or address that shows the experiment."""
+    if not track.enabled:
+        return ""
+    uri = shown(str(track.uri))
+    return uri if uri.startswith("http") else f'mlflow ui --backend-store-uri "{uri}"'
+
+
 def _inspect(bundle: Path, parts: Path, lines: Path, report: Path, progress: Progress) -> Tally:
     """Scores synthetic parts as `sightline score` does, and counts the outcomes beside the truth."""
     truth = [json.loads(line) for line in (parts / TRUTH).read_text(encoding="utf-8").splitlines()]
@@ -175,4 +207,4 @@ def _inspect(bundle: Path, parts: Path, lines: Path, report: Path, progress: Pro
 
 def _kind(labels: Sequence[str], severity: float) -> str:
     """What the truth calls a part."""
-    return f"{next(name for name, floor in _GRADES if severity >= floor)} defect" if labels else "good"
+    return f"{next(name for name, floor in _GRADES if severity >= floor)} defect" if labels else GOOD

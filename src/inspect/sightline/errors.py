@@ -15,6 +15,8 @@ Each says what was expected, what came, and (the hint) what to do. Only ``cli`` 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 
 class SightlineError(Exception):
     """Base of every error raised on purpose.
@@ -63,3 +65,12 @@ class TrackingError(SightlineError):
 
 class MissingExtra(SightlineError):  # noqa: N818 - it names what is missing
     """An optional part of the installation is absent."""
+
+
+def did_you_mean(word: object, known: Iterable[str]) -> str:
+    """A hint that names the known word nearest to a misspelt one, whatever the case; empty if none is near."""
+    import difflib  # noqa: PLC0415 - rarely needed, and every start of the runtime would wait for it
+
+    by_folded = {name.casefold(): name for name in known}
+    near = difflib.get_close_matches(str(word).casefold(), by_folded, n=1)
+    return f"Did you mean `{by_folded[near[0]]}`?" if near else ""

@@ -6,7 +6,6 @@ Everything here is numpy and OpenCV. Normalisation is not here: it lives in the 
 from __future__ import annotations
 
 import os
-import re
 import stat
 from pathlib import Path
 
@@ -14,6 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from sightline import damage
 from sightline.config import Preprocess
 from sightline.errors import ImageError
 
@@ -27,10 +27,6 @@ _PAD_GREY = 114
 
 _AS_STORED = cv2.IMREAD_ANYDEPTH | cv2.IMREAD_ANYCOLOR
 
-_JPEG_END, _JPEG_SCAN = 0xD9, 0xDA
-_JPEG_MARK = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
-"""The next mark after coded data: a stuffed zero and the restart marks are part of the data."""
-
 _LARGEST_FILE = 2**31
 """Bytes; a file beyond is no image of this trade, and is not read."""
 
@@ -41,16 +37,17 @@ def read(path: Path, *, bits: int = 16) -> NDArray[np.uint8]:
     Raises:
         ImageError: The file cannot be read or decoded.
     """
+    name = path.name or str(path)
     try:
         facts = path.stat()
         if not stat.S_ISREG(facts.st_mode) or facts.st_size > _LARGEST_FILE:
-            raise ImageError(f"{path.name}: expected a file of at most 2 GiB, got {_describe(facts)}")
+            raise ImageError(f"{name}: expected a file of at most 2 GiB, got {_describe(facts)}")
         data = path.read_bytes()  # not cv2.imread: it cannot open non-ASCII paths on Windows
     except OSError as error:
-        raise ImageError(f"{path.name}: cannot be read ({error.strerror or error})") from error
+        raise ImageError(f"{name}: cannot be read ({error.strerror or error})") from error
     except ValueError as error:  # a zero byte in the name
         raise ImageError(f"{path.name!r}: cannot be read ({error})") from error
-    return decode(data, name=path.name, bits=bits)
+    return decode(data, name=name, bits=bits)
 
 
 def _describe(facts: os.stat_result) -> str:
@@ -79,43 +76,27 @@ def decode_raw(data: bytes, *, name: str = "image") -> NDArray[np.generic]:
     """
     if not data:
         raise ImageError(f"{name}: the file is empty")
-    tiff = data.startswith((b"II*\0", b"MM\0*"))
     try:
-        raw = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED if tiff else _AS_STORED)
+        raw = _imdecode(data)
+        if raw is None:
+            raise ImageError(f"{name}: no image, or damaged or cut off")
+        fault = damage.find(data, raw, _imdecode)
     except cv2.error as error:
         if "CV_IO_MAX_IMAGE" in str(error):
             raise ImageError(f"{name}: more than {_pixel_limit():,} pixels, not decoded") from error
         raise ImageError(f"{name}: cannot be decoded ({error.err or 'damaged'})") from error
-    if raw is None or (data.startswith(b"\xff\xd8") and not _jpeg_is_whole(data)):
-        raise ImageError(f"{name}: no image, or damaged or cut off")
+    if fault:
+        raise ImageError(f"{name}: the image is damaged: {fault}")
     return _without_alpha(raw, name)
+
+
+def _imdecode(data: bytes) -> NDArray[np.generic] | None:
+    tiff = data.startswith((b"II*\0", b"MM\0*"))
+    return cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED if tiff else _AS_STORED)
 
 
 def _pixel_limit() -> int:
     return int(os.environ["OPENCV_IO_MAX_IMAGE_PIXELS"])
-
-
-def _jpeg_is_whole(data: bytes) -> bool:
-    """Whether the picture's end mark is there.
-
-    The decoder takes zeros for a grey rest, and that is how a file looks whose writing a power cut stopped. Segments
-    are stepped over by their length, because an embedded thumbnail has an end mark of its own (ITU T.81, annex B).
-    """
-    at = 2
-    while at + 4 <= len(data):
-        mark = data[at + 1]
-        if data[at] != 0xFF or mark == _JPEG_END:
-            return data[at] == 0xFF
-        if mark == 0xFF:  # a fill byte
-            at += 1
-            continue
-        at += 2 + int.from_bytes(data[at + 2 : at + 4])
-        if mark == _JPEG_SCAN:
-            after = _JPEG_MARK.search(data, at)
-            if after is None:
-                return False
-            at = after.start()
-    return data[at : at + 2] == bytes((0xFF, _JPEG_END))
 
 
 def _without_alpha(raw: NDArray[np.generic], name: str) -> NDArray[np.generic]:
@@ -143,6 +124,7 @@ def to_rgb(image: NDArray[np.generic], *, name: str = "image", bits: int = 16) -
     Raises:
         ImageError: Another type or shape, or a value beyond ``bits``.
     """
+    image = np.asarray(image)  # a subclass, such as a matrix, has rules of its own
     if image.ndim not in (2, 3) or (image.ndim == 3 and image.shape[2] not in (1, 3, 4)) or 0 in image.shape:
         raise ImageError(f"{name}: expected an image of shape (H, W) or (H, W, 1, 3 or 4), got {image.shape}")
     if image.dtype == np.uint16:

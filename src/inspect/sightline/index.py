@@ -10,7 +10,6 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from contextlib import suppress
 from enum import StrEnum
 from pathlib import Path
 from typing import Literal, TypeVar
@@ -18,6 +17,10 @@ from typing import Literal, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from sightline.errors import DataError
+from sightline.files import write_whole
+
+GOOD = "good"
+"""What an image without a defect is called; no defect type has this name."""
 
 
 class Split(StrEnum):
@@ -67,7 +70,9 @@ class Sample(_Row):
         mask: Mask file relative to the root (non-zero is defect), or None.
         boxes: Boxes around defects.
         polygons: Outlines of defects.
-        group: Images of one group never lie in two splits. Empty until grouped, unless a reader knows it (part number).
+        group: Images of one group belong together: where the recipe decides the split, they lie in one part. A split
+            that came with the images is kept, even if it divides a group. Empty until grouped, unless a reader knows it
+            (part number).
         split: The part the image belongs to, or None until split.
         digest: SHA-256 of the file's bytes, in hex; empty until the file was read.
         width: Image width in pixels, 0 until the file was read.
@@ -92,6 +97,11 @@ class Sample(_Row):
     def good(self) -> bool:
         """Whether the image shows no defect."""
         return not self.labels
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What the image shows: its defect types, or ``good``."""
+        return self.labels or (GOOD,)
 
 
 class _Header(_Row):
@@ -147,11 +157,15 @@ class Index(BaseModel):
     def counts(self, split: Split | None = None) -> Counter[str]:
         """Images per class (``good`` for images without a label), of one split or of all."""
         rows = self.samples if split is None else self.part(split)
-        return Counter(label for s in rows for label in (s.labels or ("good",)))
+        return Counter(label for s in rows for label in s.names)
 
     @property
     def digest(self) -> str:
-        """SHA-256 over contents, labels and splits, independent of where the images lie and of row order."""
+        """SHA-256, in hex, of the rows, whatever their order and wherever the root lies.
+
+        Each row's digest of the file, path, labels, split, group and certainty count; masks, boxes, polygons, sizes and
+        attributes do not, and neither do the classes.
+        """
         rows = sorted(
             json.dumps([s.digest, s.path, s.labels, s.split, s.group, s.certainty], ensure_ascii=False)
             for s in self.samples
@@ -166,23 +180,14 @@ class Index(BaseModel):
         """
         header = _Header(root=self.root.as_posix(), classes=self.classes)
         lines = [header.model_dump_json(), *(s.model_dump_json(exclude_defaults=True) for s in self.samples)]
-        aside = path.with_name(path.name + ".part")
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            aside.write_text("\n".join(lines) + "\n", encoding="utf-8")
-            aside.replace(path)
+            write_whole(path, ("\n".join(lines) + "\n").encode())
         except OSError as error:
-            with suppress(OSError):
-                aside.unlink()
             raise DataError(f"the index cannot be written to {path}: {error.strerror}") from error
 
     @classmethod
-    def load(cls, path: Path, *, root: Path | None = None) -> Index:
-        """Reads an index.
-
-        Args:
-            path: The JSON Lines file.
-            root: Where the images lie now, if not where the header says (relative to the index file).
+    def load(cls, path: Path) -> Index:
+        """Reads an index. Its root may be relative to the file.
 
         Raises:
             DataError: The file is missing, is no index, or a row is damaged (its line is named).
@@ -196,7 +201,7 @@ class Index(BaseModel):
         if not header:
             raise DataError(f"expected an index, but {path} is empty")
         return cls(
-            root=root or path.parent / header[0].root,
+            root=path.parent / header[0].root,
             classes=header[0].classes,
             samples=tuple(samples),
         )

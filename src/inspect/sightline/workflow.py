@@ -3,37 +3,38 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 
 import sightline
+from sightline import config
 from sightline.bundle import Bundle
 from sightline.config import Recipe
 from sightline.dataset import preview
 from sightline.dataset.prepare import Prepared, prepare
 from sightline.errors import DataError
 from sightline.export import export
-from sightline.export.card import headline
+from sightline.export.sweep import Progress
 from sightline.index import Index, Split
+from sightline.runs import DatasetPart, RunFolder
 from sightline.tracking import Tracker
-from sightline.train import RunFolder, fit
-from sightline.train.record import DatasetPart
+from sightline.train import check, fit
 
 _NOT_SETTINGS = {"name", "version", "sector", "product", "augment", "track", "card"}
-
-Progress = Callable[[str, int, int], None]
-"""Told the stage, steps done and steps in all."""
 
 Say = Callable[[str], None]
 """Told what a person should read, in whole lines."""
 
 
 def start(recipe: Recipe, runs: Path, *, progress: Progress, say: Say) -> RunFolder:
-    """Checks and splits the images of a recipe and opens a run folder for them.
+    """Checks a recipe, checks and splits its images, and opens a run folder for them.
 
     Raises:
+        ConfigError, TrainError: The recipe asks for what there is not, or the run folder cannot be written.
         DataError: The images cannot be trained on; every reason is said at once.
     """
+    check(recipe)
+    RunFolder.check_room(runs)
     prepared = prepare(recipe.data, recipe.input, progress=lambda done, total: progress("read images", done, total))
     say(prepared.report.text())
     refuse_errors(prepared)
@@ -59,26 +60,42 @@ def finish(run: RunFolder, *, progress: Progress, say: Say) -> Path:
     Returns:
         The bundle's folder.
     """
-    tracker = Tracker(run, say=say)
-    tracker.drain()
-    try:
-        fit(run, after_epoch=tracker.drain)
+    with run.locked():
+        tracker = Tracker(run, say=say)
+        tracker.drain()
+        try:
+            fit(run, after_epoch=tracker.drain)
+            bundle = export(run, progress=progress, mlflow_run=tracker.run_id)
+        except KeyboardInterrupt:
+            tracker.finish("KILLED")
+            raise
+        except BaseException:
+            tracker.finish("FAILED")
+            raise
+        tracker.finish("FINISHED")
+    return bundle
+
+
+def export_again(run: RunFolder, *, progress: Progress) -> Path:
+    """Makes the bundle of a trained run anew; ``sightline track`` sends it.
+
+    Returns:
+        The bundle's folder.
+    """
+    with run.locked():
+        tracker = Tracker(run)
         bundle = export(run, progress=progress, mlflow_run=tracker.run_id)
-    except KeyboardInterrupt:
-        tracker.finish("KILLED")
-        raise
-    except BaseException:
-        tracker.finish("FAILED")
-        raise
-    tracker.finish("FINISHED")
+        tracker.note("FINISHED")
     return bundle
 
 
 def summary(run: RunFolder, bundle: Path) -> str:
     """What was made and how good it is, in a few lines."""
     manifest = Bundle.open(bundle).manifest
-    figures = headline(manifest.metrics)
-    lines = [f"{m.name:20} {m.value:7.4f}   95 %: {m.low:.4f} to {m.high:.4f}   ({m.count} groups)" for m in figures]
+    lines = [
+        f"{m.name:20} {m.value:7.4f}   95 %: {m.low:.4f} to {m.high:.4f}   ({m.count} groups)"
+        for m in manifest.headline
+    ]
     return "\n".join(["", "measured on the test part:", *lines, "", f"run     {run.path}", f"bundle  {bundle}"])
 
 
@@ -113,15 +130,21 @@ def _tags(recipe: Recipe, index: Index) -> dict[str, str]:
 
 
 def _commit() -> str:
-    """Commit of the source tree that this package runs from, or nothing if it is installed from a wheel."""
-    where = Path(__file__).parent
-    try:
-        found = subprocess.run(
-            ["git", "-C", str(where), "rev-parse", "HEAD"], capture_output=True, text=True, timeout=5, check=False
-        )
-    except (OSError, subprocess.TimeoutExpired):
+    """Commit of the source tree that this package runs from, ``-changed`` if it was; nothing of an installed wheel."""
+    file = Path(__file__)
+
+    def git(*arguments: str) -> str | None:
+        command = ["git", "-C", str(file.parent), *arguments]
+        try:
+            done = subprocess.run(command, capture_output=True, text=True, timeout=5, check=False)
+        except (OSError, subprocess.TimeoutExpired):
+            return None
+        return done.stdout.strip() if done.returncode == 0 else None
+
+    if git("ls-files", "--error-unmatch", file.name) is None:  # installed below somebody else's repository
         return ""
-    return found.stdout.strip() if found.returncode == 0 else ""
+    commit, changes = git("rev-parse", "HEAD"), git("status", "--porcelain", "--untracked-files=no", ".")
+    return f"{commit}-changed" if commit and changes else commit or ""
 
 
 def _params(recipe: Recipe) -> dict[str, object]:
@@ -131,14 +154,4 @@ def _params(recipe: Recipe) -> dict[str, object]:
     for step in recipe.augment:
         said = ", ".join(f"{key}={value}" for key, value in step.parameters.items())
         steps[step.name] = f"{steps[step.name]}; {said}" if step.name in steps else said
-    return _flat(values | {"augment": steps})
-
-
-def _flat(values: Mapping[str, object], prefix: str = "") -> dict[str, object]:
-    flat: dict[str, object] = {}
-    for key, value in values.items():
-        if isinstance(value, Mapping):
-            flat |= _flat(value, f"{prefix}{key}.")
-        else:
-            flat[f"{prefix}{key}"] = value
-    return flat
+    return config.flat(values | {"augment": steps})

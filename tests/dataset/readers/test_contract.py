@@ -262,7 +262,7 @@ def test_boxes_are_pixels_inside_the_image_and_carry_labels_of_it(data, mini):
 def test_survives_saving(data, tmp_path):
     index = readers.read(data)
     index.save(tmp_path / "saved" / "index.jsonl")
-    assert Index.load(tmp_path / "saved" / "index.jsonl", root=index.root) == index
+    assert Index.load(tmp_path / "saved" / "index.jsonl") == index
 
 
 def test_litter_is_no_image(data, picture):

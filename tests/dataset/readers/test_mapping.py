@@ -62,13 +62,13 @@ def test_an_image_cannot_be_good_and_defective():
 def test_a_label_that_is_not_there_is_refused(setting):
     with pytest.raises(DataError, match=f"data.{setting} names the label 'scrach'") as caught:
         _map(("scratch",), ("dent",), **{setting: {"scrach": "x"} if setting == "rename" else ["scrach"]})
-    assert caught.value.hint == "Did you mean 'scratch'?"
+    assert caught.value.hint == "Did you mean `scratch`?"
 
 
 def test_a_mistyped_good_label_does_not_turn_good_parts_into_a_defect():
     with pytest.raises(DataError, match=r"data\.good is MT_Fre, but no image is labelled so") as caught:
         _map(("MT_Free",), ("MT_Crack",), good=["MT_Fre"])
-    assert caught.value.hint == "Did you mean 'MT_Free'?"
+    assert caught.value.hint == "Did you mean `MT_Free`?"
 
 
 def test_a_good_label_of_ones_own_is_no_promise_where_unmarked_images_are_good():

@@ -42,7 +42,7 @@ def test_a_missing_column_lists_those_that_are_there(table, read):
     table("path;lable;note\na.png;x;\n")
     with pytest.raises(DataError, match=r"expected a column 'label', found 'path', 'lable', 'note'") as caught:
         read("csv")
-    assert "Did you mean 'lable'?" in caught.value.hint
+    assert "Did you mean `lable`?" in caught.value.hint
 
 
 @pytest.mark.parametrize(
@@ -85,7 +85,7 @@ def test_a_missing_table_names_the_nearest_file(table, read):
     table("path,label\na.png,x\n", name="label.csv")
     with pytest.raises(DataError, match=r"expected the file .*labels\.csv") as caught:
         read("csv")
-    assert caught.value.hint == "Did you mean 'label.csv'?"
+    assert caught.value.hint == "Did you mean `label.csv`?"
 
 
 def test_absolute_paths_inside_the_root_are_taken(table, read, tmp_path):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,7 +14,7 @@ from pydantic import ValidationError
 
 import sightline
 from sightline.bundle.files import read_files
-from sightline.bundle.manifest import MANIFEST, MODEL, SIGNATURE, Manifest, digest
+from sightline.bundle.manifest import MANIFEST, MODEL, SIGNATURE, Manifest, canonical, digest
 from sightline.errors import BundleError
 
 
@@ -78,7 +79,7 @@ def parse(document: Mapping[str, Any], where: Path) -> Manifest:
     if document.get("format") != "sightline-bundle":
         raise BundleError(f"{where}: expected format 'sightline-bundle', found {document.get('format')!r}")
     for key in ("schema_version", "contract"):
-        if document.get(key) != 1:
+        if document.get(key) != 1 or isinstance(document[key], bool):
             raise BundleError(f"{where}: this runtime knows {key} 1, found {document.get(key)!r}", hint=_UPDATE)
     _check_runtime(str(document.get("runtime_needed")), where)
     try:
@@ -112,6 +113,7 @@ def check_files(manifest: Manifest, files: Mapping[str, bytes], where: Path) -> 
             )
 
 
+_LEADING_NUMBERS = re.compile(r"(\d{1,9})\.(\d{1,9})\.(\d{1,9})(?!\d)", re.ASCII)
 _UPDATE = "Update Sightline here: pip install --upgrade sightline"
 
 
@@ -121,6 +123,7 @@ def _load(data: bytes, where: Path) -> dict[str, Any]:
 
     try:
         document = json.loads(data, parse_constant=refuse)
+        canonical(document)  # half a surrogate pair is JSON, but cannot be hashed or printed
     except (ValueError, RecursionError) as error:
         raise BundleError(f"{where}: expected JSON ({error})") from error
     if not isinstance(document, dict):
@@ -136,8 +139,8 @@ def _check_runtime(needed: str, where: Path) -> None:
 
 def _release(version: str) -> tuple[int, ...]:
     """The leading numbers of a version; what is none is left to the manifest's own check."""
-    parts = version.split(".")[:3]
-    return tuple(map(int, parts)) if all(part.isdecimal() for part in parts) else ()
+    found = _LEADING_NUMBERS.match(version)
+    return tuple(map(int, found.groups())) if found else ()
 
 
 def _hint(path: Path) -> str:

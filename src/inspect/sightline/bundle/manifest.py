@@ -18,7 +18,7 @@ MODEL = "model.onnx"
 SIGNATURE = "bundle.sig"
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,63}$")]
-Version = Annotated[str, Field(pattern=r"^\d+\.\d+\.\d+$")]
+Version = Annotated[str, Field(pattern=r"^[0-9]{1,9}\.[0-9]{1,9}\.[0-9]{1,9}$")]
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 # Parts that start and end plainly: nothing climbs out of the folder, hides, or means a device or drive on Windows.
@@ -37,7 +37,7 @@ class Metric(_Part):
         value: The figure.
         low: Lower end of the 95 % interval.
         high: Upper end of the 95 % interval.
-        count: Images (or groups of images) it was measured on.
+        count: Groups of images it was measured on: near-duplicates and pictures of one part are one group.
         interval: How the interval was made, such as ``Wilson`` or ``bootstrap over groups``.
     """
 
@@ -130,10 +130,20 @@ class Manifest(_Part):
     data: Data
     parity: Parity
     golden: tuple[Golden, ...]
-    tolerance: float = Field(gt=0)
+    tolerance: float = Field(gt=0, le=0.05)
     provenance: Provenance
-    runtime_needed: str = Field(pattern=r"^\d+\.\d+\.\d+")
+    runtime_needed: str = Field(pattern=r"^[0-9]{1,9}\.[0-9]{1,9}\.[0-9]{1,9}([^0-9]|$)")
     files: dict[str, Digest] = {}
+
+    @property
+    def headline(self) -> tuple[Metric, ...]:
+        """The figures a reader wants first: those over all types. One of a single type has its name after a slash."""
+        return tuple(metric for metric in self.metrics if "/" not in metric.name)
+
+    @property
+    def headline_first(self) -> tuple[Metric, ...]:
+        """All figures, the headline first."""
+        return (*self.headline, *(metric for metric in self.metrics if metric not in self.headline))
 
     @field_validator("classes")
     @classmethod

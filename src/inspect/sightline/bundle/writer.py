@@ -8,7 +8,7 @@ import os
 import shutil
 import uuid
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -19,7 +19,14 @@ from sightline.errors import BundleError
 _ZIP_TIME = (1980, 1, 1, 0, 0, 0)
 
 
-def write(folder: Path, manifest: Manifest, files: Mapping[str, bytes], *, replace: bool = False) -> Path:
+def write(
+    folder: Path,
+    manifest: Manifest,
+    files: Mapping[str, bytes],
+    *,
+    replace: bool = False,
+    prove: Callable[[Path], object] | None = None,
+) -> Path:
     """Writes a bundle as ``folder/NAME-VERSION``.
 
     Args:
@@ -27,6 +34,7 @@ def write(folder: Path, manifest: Manifest, files: Mapping[str, bytes], *, repla
         manifest: All but the hashes, which are filled in here.
         files: Name in the bundle -> content; ``model.onnx`` and every golden sample among them.
         replace: Whether a bundle of the same name and version may be replaced.
+        prove: Called with the folder before it takes its name; if it raises, nothing is written or replaced.
 
     Returns:
         The bundle's folder.
@@ -45,6 +53,8 @@ def write(folder: Path, manifest: Manifest, files: Mapping[str, bytes], *, repla
     try:
         for name, data in content.items():
             _write_through(aside / name, data)
+        if prove is not None:
+            prove(aside)
         _put_in_place(aside, target)
     except OSError as error:
         raise BundleError(f"{target}: the bundle cannot be written ({error.strerror or error})") from error

@@ -1,6 +1,7 @@
 """The command ``sightline``: one module per command, and the only place where an error becomes an exit code.
 
-Exit codes: 0 done, 1 the answer is no (a check that found something), 2 it could not be done, 130 interrupted.
+Exit codes: 0 done, 1 the answer is no (a check that found something), 2 it could not be done, 130 interrupted,
+141 whoever read the output has closed it (``sightline ... | head``).
 
 A command module has ``add(commands)``, which adds its parsers and sets ``run``, a function from the parsed arguments to
 the exit code. It imports what it needs inside that function, so that ``sightline --help`` answers at once and works in
@@ -10,7 +11,6 @@ the base installation.
 from __future__ import annotations
 
 import argparse
-import difflib
 import importlib
 import io
 import os
@@ -20,7 +20,7 @@ from collections.abc import Sequence
 from typing import Any, NoReturn
 
 import sightline
-from sightline.errors import MissingExtra, SightlineError
+from sightline.errors import MissingExtra, SightlineError, did_you_mean
 
 COMMANDS = ("doctor", "config", "data", "train", "score", "bundle", "demo")
 """The modules of this package that add a command, in the order of the help."""
@@ -96,8 +96,8 @@ class Parser(argparse.ArgumentParser):
         """Print the usage and the message, and exit with code 2."""
         refused = re.search(r"invalid choice: '([^']*)' \(choose from (.*)\)", message)
         if refused:
-            near = difflib.get_close_matches(refused[1], re.findall(r"[\w.-]+", refused[2]), n=1)
-            message += f"; did you mean `{near[0]}`?" if near else ""
+            meant = did_you_mean(refused[1], re.findall(r"[\w.-]+", refused[2]))
+            message += f". {meant}" if meant else ""
         super().error(message)
 
 

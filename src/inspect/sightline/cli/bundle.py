@@ -157,8 +157,8 @@ def _decides(manifest: Manifest) -> list[str]:
 
 def _metric_rows(manifest: Manifest) -> list[tuple[str, str]]:
     return [
-        (m.name, f"{m.value:.4f}  ({m.low:.4f} to {m.high:.4f}, {m.interval}, {m.count:,} images)")
-        for m in manifest.metrics
+        (m.name, f"{m.value:.4f}  ({m.low:.4f} to {m.high:.4f}, {m.interval}, {m.count:,} groups)")
+        for m in manifest.headline_first
     ]
 
 

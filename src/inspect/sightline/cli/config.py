@@ -57,13 +57,13 @@ def _show(arguments: argparse.Namespace) -> int:
 
 def _schema(arguments: argparse.Namespace) -> int:
     from sightline import config
+    from sightline.files import write_whole
 
     text = json.dumps(config.schema(), indent=2, ensure_ascii=False) + "\n"
     if arguments.check:
         return _compare(text, arguments.output or SCHEMA_FILE)
     if arguments.output:
-        arguments.output.parent.mkdir(parents=True, exist_ok=True)
-        arguments.output.write_text(text, encoding="utf-8", newline="\n")
+        write_whole(arguments.output, text.encode())
     else:
         print(text, end="")
     return 0

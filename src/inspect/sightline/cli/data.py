@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import re
 import sys
 from collections.abc import Callable
@@ -88,22 +87,16 @@ def _names(text: str) -> tuple[str, ...]:
     """Types of defect from ``a,b``, or all of them."""
     from sightline.synth import CLASSES
 
-    names = CLASSES if text == "all" else tuple(name.strip() for name in text.split(","))
-    if unknown := [name for name in names if name not in CLASSES]:
-        raise argparse.ArgumentTypeError(f"expected some of {', '.join(CLASSES)}, got {', '.join(unknown)}")
-    return names
+    return CLASSES if text == "all" else tuple(name.strip() for name in text.split(","))
 
 
 def _range(text: str) -> tuple[float, float]:
     """Lowest and highest value from ``LOW-HIGH``."""
-    match = re.fullmatch(r"([\d.]+)-([\d.]+)", text)
+    low, _, high = text.partition("-")
     try:
-        low, high = (float(match[1]), float(match[2])) if match else (1.0, 0.0)
-    except ValueError:
-        low, high = 1.0, 0.0
-    if not 0 <= low <= high <= 1:
-        raise argparse.ArgumentTypeError(f"expected LOW-HIGH within 0 and 1, such as 0.3-1, got {text!r}")
-    return low, high
+        return float(low), float(high)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"expected LOW-HIGH, such as 0.3-1, got {text!r}") from error
 
 
 def _index(arguments: argparse.Namespace) -> int:
@@ -142,6 +135,8 @@ def _prepared(recipe: Recipe) -> Prepared:
 
 def _synth(arguments: argparse.Namespace) -> int:
     from sightline.cli.progress import Bars
+    from sightline.dataset.truth import true_index
+    from sightline.index import GOOD
     from sightline.synth import write
 
     with Bars() as progress:
@@ -155,23 +150,11 @@ def _synth(arguments: argparse.Namespace) -> int:
             size=arguments.size,
             progress=lambda done, total: progress("make images", done, total),
         )
-    index = _true_index(arguments.folder)
+    index = true_index(arguments.folder)
     index.save(arguments.folder / "index.jsonl")
-    print(f"{arguments.folder}: {len(index.samples):,} images, {index.counts()['good']:,} of them good")
+    print(f"{arguments.folder}: {len(index.samples):,} images, {index.counts()[GOOD]:,} of them good")
     print(f'look into them with: sightline data check "{arguments.folder}"')
     return 0
-
-
-def _true_index(folder: Path) -> Index:
-    """The truth about synthetic images as an index, which holds their boxes too."""
-    from sightline.index import Index, Sample
-
-    samples = []
-    for line in (folder / "truth.jsonl").read_text(encoding="utf-8").splitlines():
-        row = json.loads(line)
-        attributes = {"severity": str(row.pop("severity"))}
-        samples.append(Sample.model_validate({**row, "attributes": attributes}))
-    return Index.build(Path(), samples)
 
 
 def _recipe(source: Path, overrides: list[str]) -> Recipe:

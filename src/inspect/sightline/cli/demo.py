@@ -20,7 +20,7 @@ _NEXT = """
 Look at it:
   {report}
       every verdict with its picture, in a browser
-  mlflow ui --backend-store-uri "{uri}"
+  {experiment}
       the experiment: curves, confusion matrix, worst misses, the registered bundle
   sightline bundle show "{bundle}"
       what the bundle says about itself
@@ -62,4 +62,6 @@ def _run(arguments: argparse.Namespace) -> int:
 
 
 def _next(result: Result) -> str:
-    return _NEXT.format(report=result.report, uri=result.tracking_uri, bundle=result.bundle)
+    return _NEXT.format(
+        report=result.report, experiment=result.experiment or "(tracking was switched off)", bundle=result.bundle
+    )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import glob
 import io
+import itertools
 import os
 import sys
 import time
@@ -23,6 +24,12 @@ if TYPE_CHECKING:
 _EPILOG = """\
 Images are files, folders (searched with all folders in them), patterns in quotes ('parts/**/*.png'), or - for a list on
 standard input, one path a line, each answered as it comes.
+
+A file that is missing or damaged is answered NOT_INSPECTED, and the exit code is 0 unless --fail-on names that outcome.
+A folder or pattern without an image, a listed folder that cannot be searched, and an overlay that cannot be written
+are said on standard error; all else is scored, and then the exit code is 2, whatever --fail-on says.
+
+The file of -o keeps what it held until the first verdict is known; from then on each is there at once.
 
 examples:
   sightline score models/steel-strip-1.0.0 photos/
@@ -57,12 +64,18 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Score the images; the exit code is 1 if an outcome of ``--fail-on`` occurred."""
+    """Score the images; the exit code is 1 if an outcome of ``--fail-on`` occurred.
+
+    Raises:
+        SightlineError: It could not be done; of what was not found or could not be written, once all else was scored.
+    """
     from sightline.runtime import Inspector, score_images
     from sightline.runtime.outputs import Outputs
     from sightline.runtime.threads import default_threads
 
-    paths, total = _collect(arguments.images)
+    _check_outputs(arguments)
+    missing: list[str] = []
+    paths, total = _collect(arguments.images, missing)
     # Several images at once, each on one thread: no processor waits for another in the middle of an image.
     inspector = Inspector.open(arguments.bundle, threads=1, self_test=arguments.self_test)
     counts: Counter[str] = Counter()
@@ -80,6 +93,8 @@ def run(arguments: argparse.Namespace) -> int:
     if not counts:
         raise DataError("expected paths of images on standard input, got none")
     outputs.finish()
+    if missing:
+        raise DataError(f"found no image in {_some(missing)}", hint=_hint())
     return int(any(counts[outcome] for outcome in arguments.fail_on))
 
 
@@ -99,31 +114,84 @@ def _outcomes(text: str) -> frozenset[str]:
     return names
 
 
-def _collect(arguments: Sequence[str]) -> tuple[Iterable[str], int | None]:
-    """The images' paths and how many they are, which is not known where a list comes on standard input."""
+def _check_outputs(arguments: argparse.Namespace) -> None:
+    """Refuses places where what is written would spoil the bundle, the images or itself.
+
+    Raises:
+        DataError: There is such a place.
+    """
+    from sightline.image import SUFFIXES
+
+    named = {"-o": arguments.output, "--report": arguments.report, "--overlay": arguments.overlay}
+    places = {option: _real(path) for option, path in named.items() if path is not None}
+    if arguments.output is None and sys.stdout is None:
+        raise DataError("standard output is closed", hint="Write the verdicts to a file, with -o.")
+    bundle = _real(arguments.bundle)
+    for option, place in places.items():
+        if bundle in (place, *place.parents):
+            raise DataError(
+                f"{option} {named[option]}: expected a place outside the bundle, whose files must not change"
+            )
+        if option != "--overlay" and place.suffix.lower() in SUFFIXES:
+            raise DataError(f"{option} {named[option]}: expected a file for text, got the name of an image")
+    for one, other in itertools.combinations(places, 2):
+        if places[one] == places[other]:
+            raise DataError(f"{one} and {other} are the same place: {named[one]}")
+    if arguments.report and arguments.report.exists() and not arguments.report.is_file():
+        raise DataError(f"--report {arguments.report}: expected a file, found a folder or device")
+
+
+def _real(path: Path) -> Path:
+    """The place that a path means, with links followed and, on Windows, in small letters."""
+    return Path(os.path.normcase(os.path.realpath(path)))
+
+
+def _collect(arguments: Sequence[str], missing: list[str]) -> tuple[Iterable[str], int | None]:
+    """The images' paths and how many they are, which is not known where a list comes on standard input.
+
+    Args:
+        arguments: As typed.
+        missing: Takes up what holds no image.
+    """
     if "-" in arguments:
-        return (path for argument in arguments for path in (_listed() if argument == "-" else _expand(argument))), None
-    paths = [path for argument in arguments for path in _expand(argument)]
+        if sys.stdin is None:
+            raise DataError("expected paths of images on standard input, which is closed")
+        each = (_listed(missing) if argument == "-" else _expand(argument, missing) for argument in arguments)
+        return itertools.chain.from_iterable(each), None
+    paths = [path for argument in arguments for path in _expand(argument, missing)]
     if not paths:
-        raise DataError(f"found no image in {', '.join(arguments)}", hint=_hint())
+        raise DataError(f"found no image in {_some(arguments)}", hint=_hint())
     return paths, len(paths)
 
 
-def _expand(argument: str) -> list[str]:
+def _expand(argument: str, missing: list[str]) -> list[str]:
     """The files that one argument stands for; what is not there stands for itself, and is answered as such."""
     from sightline.runtime.score import find_images
 
     path = Path(argument)
-    if path.is_dir():
+    if _is_folder(argument):
         found = [str(file) for file in find_images(path)]
     elif glob.has_magic(argument) and not path.exists():
         names = glob.glob(argument, recursive=True)  # noqa: PTH207 - pathlib takes no absolute patterns
-        found = [name for name in sorted(names) if not Path(name).is_dir()]
+        found = [name for name in sorted(names) if not _is_folder(name)]
     else:
         return [argument]
     if not found:
-        print(f"note: no image in {argument}", file=sys.stderr)
+        _say(f"note: no image in {argument}")
+        missing.append(argument)
     return found
+
+
+def _is_folder(name: str) -> bool:
+    try:
+        return Path(name).is_dir()
+    except OSError:  # it lies in a folder that may not be entered
+        return False
+
+
+def _some(names: Sequence[str]) -> str:
+    """The first of many names."""
+    return ", ".join(names[:5]) + (f" and {len(names) - 5:,} more" if len(names) > 5 else "")
 
 
 def _hint() -> str:
@@ -132,13 +200,21 @@ def _hint() -> str:
     return f"Folders are searched for files that end in {', '.join(sorted(SUFFIXES))}."
 
 
-def _listed() -> Iterator[str]:
-    """The paths on standard input, as they come."""
+def _listed(missing: list[str]) -> Iterator[str]:
+    """The paths on standard input, as they come; a folder that cannot be searched stands for itself."""
     # Read without a buffer: a thread that waits in a buffered read would hold a lock that Python needs to end.
     with io.FileIO(sys.stdin.fileno(), closefd=False) as stream:
         for line in stream:
-            if name := os.fsdecode(line.rstrip(b"\r\n")):
-                yield from [name] if not Path(name).is_dir() else _expand(name)
+            name = os.fsdecode(line.rstrip(b"\r\n"))
+            if not _is_folder(name):
+                yield from [name] if name else []
+                continue
+            try:
+                yield from _expand(name, missing)
+            except DataError as error:
+                _say(f"note: {error.message}")
+                missing.append(name)
+                yield name
 
 
 def _open_lines(output: Path | None) -> AbstractContextManager[Lines]:
@@ -153,6 +229,8 @@ def _with_progress(
     """Shows a bar on standard error, unless it would be torn apart by lines printed on the same terminal."""
     from tqdm import tqdm
 
+    if sys.stderr is None:
+        return answers
     free = sys.stderr.isatty() and (arguments.output is not None or not sys.stdout.isatty())
     return tqdm(answers, total=total, unit=" images", file=sys.stderr, disable=not (arguments.progress or free))
 
@@ -161,4 +239,10 @@ def _summarise(counts: Counter[str], seconds: float) -> None:
     total = counts.total()
     each = ", ".join(f"{count:,} {outcome}" for outcome, count in sorted(counts.items()))
     rate = f"; {total / seconds:,.1f} images/s" if total else ""
-    print(f"{total:,} images: {each or 'none scored'}{rate}", file=sys.stderr)
+    _say(f"{total:,} images: {each or 'none scored'}{rate}")
+
+
+def _say(text: str) -> None:
+    """Prints to standard error; nowhere if that is closed, where `print` would take standard output."""
+    if sys.stderr is not None:
+        print(text, file=sys.stderr)

@@ -41,7 +41,7 @@ def _train(arguments: argparse.Namespace) -> int:
         )
     from sightline import config, workflow
     from sightline.cli.progress import Bars
-    from sightline.train import RunFolder
+    from sightline.runs import RunFolder
 
     with Bars() as progress:
         if arguments.resume is not None:
@@ -57,19 +57,18 @@ def _train(arguments: argparse.Namespace) -> int:
 def _export(arguments: argparse.Namespace) -> int:
     from sightline import workflow
     from sightline.cli.progress import Bars
-    from sightline.export import export
-    from sightline.train import RunFolder
+    from sightline.runs import RunFolder
 
     run = RunFolder.open(arguments.run_folder)
     with Bars() as progress:
-        bundle = export(run, progress=progress)
+        bundle = workflow.export_again(run, progress=progress)
     print(workflow.summary(run, bundle))
     return 0
 
 
 def _track(arguments: argparse.Namespace) -> int:
+    from sightline.runs import RunFolder
     from sightline.tracking import Tracker
-    from sightline.train import RunFolder
 
     tracker = Tracker(RunFolder.open(arguments.run_folder), uri=arguments.uri)
     tracker.upload()

@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING
 from sightline.config.preprocess import Preprocess
 
 if TYPE_CHECKING:
-    from sightline.config.loader import build, digest, dump, load, load_as, schema
+    from sightline.config.loader import build, digest, dump, flat, load, schema
     from sightline.config.recipe import Augmentation, Recipe
 
-__all__ = ["Augmentation", "Preprocess", "Recipe", "build", "digest", "dump", "load", "load_as", "schema"]
+__all__ = ["Augmentation", "Preprocess", "Recipe", "build", "digest", "dump", "flat", "load", "schema"]
 
 
 def __getattr__(name: str) -> object:

@@ -1,8 +1,7 @@
-"""What pydantic found wrong, said in the words of the document and with the nearest known name."""
+"""What pydantic found wrong, said in the words of the document."""
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -11,6 +10,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from sightline.config.document import KeyPath, Mistake
+from sightline.errors import did_you_mean
 
 _SECTION = "a section of `key: value` lines"
 
@@ -63,13 +63,6 @@ def explain(error: ValidationError, model: type[BaseModel]) -> Iterator[Mistake]
                 yield Mistake(path, _other(detail))
 
 
-def nearest(word: object, known: Iterable[str]) -> str:
-    """``; did you mean `x`?`` for the known name nearest to a word, or nothing if none is near."""
-    names = {name.lower(): name for name in known}
-    near = difflib.get_close_matches(str(word).lower(), names, n=1)
-    return f"; did you mean `{names[near[0]]}`?" if near else ""
-
-
 def shown(value: object) -> str:
     """How a value that came is shown in a message."""
     match value:
@@ -87,11 +80,12 @@ def shown(value: object) -> str:
 
 
 def _unknown_key(key: str, known: Iterable[str]) -> str:
-    return "unknown key" + (nearest(key, known) or f"; expected one of {', '.join(sorted(known))}")
+    return f"unknown key. {did_you_mean(key, known) or 'Expected one of ' + ', '.join(sorted(known)) + '.'}"
 
 
 def _no_choice(value: object, choices: Iterable[str]) -> str:
-    return f"expected {' or '.join(choices)}, got {shown(value)}{nearest(value, choices)}"
+    meant = did_you_mean(value, choices)
+    return f"expected {' or '.join(choices)}, got {shown(value)}{f'. {meant}' if meant else ''}"
 
 
 def _other(detail: ErrorDetails) -> str:

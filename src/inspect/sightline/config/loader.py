@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import json
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import yaml
 from pydantic import BaseModel, ValidationError
@@ -18,9 +17,7 @@ from sightline.config.document import SCALARS, Document, Mistake, parse
 from sightline.config.explain import explain, shown
 from sightline.config.overrides import Override, apply, named
 from sightline.config.recipe import Recipe
-from sightline.errors import ConfigError
-
-Model = TypeVar("Model", bound=BaseModel)
+from sightline.errors import ConfigError, did_you_mean
 
 
 def load(path: Path, overrides: Sequence[str] = ()) -> Recipe:
@@ -38,35 +35,7 @@ def load(path: Path, overrides: Sequence[str] = ()) -> Recipe:
     Raises:
         ConfigError: It cannot be used. The message names every mistake with its line or override.
     """
-    return load_as(path, Recipe, overrides)
-
-
-def load_as(path: Path, model: type[Model], overrides: Sequence[str] = ()) -> Model:
-    """Read a YAML file of any kind; see :func:`load`.
-
-    Args:
-        path: A YAML file.
-        model: What it describes.
-        overrides: ``key.sub=value``, each replacing one value of the file.
-
-    Returns:
-        The model, complete with defaults.
-
-    Raises:
-        ConfigError: It cannot be used. The message names every mistake with its line or override.
-    """
-    document = _document(path)
-    applied, wrong_overrides = apply(document.value, overrides, os.environ)
-    mistakes = list(document.mistakes)
-    try:
-        loaded = model.model_validate(document.value)
-    except ValidationError as error:
-        mistakes += explain(error, model)
-    else:
-        if not mistakes and not wrong_overrides:
-            return loaded
-    placed = sorted(_placed(mistake, path, document, applied) for mistake in mistakes)
-    raise _refusal(path, [told for _, _, told in placed] + wrong_overrides)
+    return _recipe(_document(path), overrides, path)
 
 
 def build(values: dict[str, Any], overrides: Sequence[str] = ()) -> Recipe:
@@ -75,14 +44,7 @@ def build(values: dict[str, Any], overrides: Sequence[str] = ()) -> Recipe:
     Raises:
         ConfigError: It cannot be used. The message names every mistake with its key or override.
     """
-    _, mistakes = apply(values, overrides, os.environ)
-    try:
-        recipe = Recipe.model_validate(values)
-    except ValidationError as error:
-        mistakes += [f"{'.'.join(mistake.path)}: {mistake.text}" for mistake in explain(error, Recipe)]
-    if mistakes:
-        raise ConfigError("\n".join(mistakes))
-    return recipe
+    return _recipe(Document(values, {}, []), overrides, None)
 
 
 def dump(model: BaseModel) -> str:
@@ -93,14 +55,44 @@ def dump(model: BaseModel) -> str:
 
 
 def digest(model: BaseModel) -> str:
-    """SHA-256, in hex, of everything that a recipe decides: equal for equal recipes, however they were written."""
+    """SHA-256, in hex, of every value of a recipe: equal for equal recipes, however they were written.
+
+    The paths ``data.root`` and ``model.weights`` are values too, as text: the same recipe for images in another folder
+    has another digest, and other images in the same folder have the same.
+    """
     text = json.dumps(model.model_dump(mode="json", by_alias=True), sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def flat(values: Mapping[str, object]) -> dict[str, object]:
+    """Nested settings in one level, ``{"a": {"b": 1}}`` as ``{"a.b": 1}``; lists stay whole, empty sections vanish."""
+    leaves: dict[str, object] = {}
+    for key, value in values.items():
+        if isinstance(value, Mapping):
+            leaves |= {f"{key}.{inner}": leaf for inner, leaf in flat(value).items()}
+        else:
+            leaves[key] = value
+    return leaves
 
 
 def schema() -> dict[str, Any]:
     """The JSON schema of a recipe, with which an editor completes and checks."""
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **Recipe.model_json_schema()}
+
+
+def _recipe(document: Document, overrides: Sequence[str], file: Path | None) -> Recipe:
+    """The recipe of a document with its overrides, or a refusal that names every mistake."""
+    applied, wrong_overrides = apply(document.value, overrides, os.environ)
+    mistakes = list(document.mistakes)
+    try:
+        recipe = Recipe.model_validate(document.value)
+    except ValidationError as error:
+        mistakes += explain(error, Recipe)
+    placed = sorted(_placed(mistake, file, document, applied) for mistake in mistakes)
+    lines = [told for _, _, told in placed] + wrong_overrides
+    if not lines:
+        return recipe
+    raise ConfigError("\n".join([f"{file} has {len(lines)} mistakes:", *lines] if file and len(lines) > 1 else lines))
 
 
 def _document(path: Path) -> Document:
@@ -128,8 +120,7 @@ def _read(path: Path) -> str:
     try:
         data = path.read_bytes()
     except FileNotFoundError as error:
-        near = difflib.get_close_matches(path.name, [other.name for other in path.parent.glob("*.y*ml")], n=1)
-        hint = f"Did you mean {path.parent / near[0]}?" if near else ""
+        hint = did_you_mean(path.name, [other.name for other in path.parent.glob("*.y*ml")])
         raise ConfigError(f"{path}: there is no such file", hint=hint) from error
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
@@ -143,21 +134,20 @@ def _read(path: Path) -> str:
         ) from error
 
 
-def _placed(mistake: Mistake, path: Path, document: Document, applied: Sequence[Override]) -> tuple[bool, int, str]:
+def _placed(
+    mistake: Mistake, file: Path | None, document: Document, applied: Sequence[Override]
+) -> tuple[bool, int, str]:
     """Where a mistake lies, for sorting, and how it is told: with its line, or with the override that brought it."""
     told = f"{'.'.join(mistake.path)}: {mistake.text}" if mistake.path else mistake.text
     if mistake.line:  # of the text itself, whatever was put over it
-        return False, mistake.line, f"{path}:{mistake.line}: {told}"
+        return False, mistake.line, f"{file}:{mistake.line}: {told}"
     above = [number for number, item in enumerate(applied) if mistake.path[: len(item.path)] == item.path]
     if above:
         return True, above[-1], f"{named(applied[above[-1]].text)}: {told}"
     line = document.line_of(mistake.path)
     below = [named(item.text) for item in applied if item.path[: len(mistake.path)] == mistake.path]
-    return False, line, f"{path}:{line}: {told}" + (f" (with {', '.join(below)})" if below else "")
-
-
-def _refusal(path: Path, lines: Sequence[str]) -> ConfigError:
-    return ConfigError("\n".join(lines if len(lines) == 1 else [f"{path} has {len(lines)} mistakes:", *lines]))
+    where = f"{file}:{line}: " if file else ""
+    return False, line, where + told + (f" (with {', '.join(below)})" if below else "")
 
 
 def _escaped(value: Any) -> Any:  # noqa: ANN401 - YAML holds any value

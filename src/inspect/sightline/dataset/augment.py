@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import inspect
 import os
 import re
@@ -20,7 +19,7 @@ os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
 import albumentations
 
 from sightline.config import Augmentation, Preprocess
-from sightline.errors import ConfigError
+from sightline.errors import ConfigError, did_you_mean
 
 _IN_GRAPH = ("Normalize", "ToFloat", "FromFloat", "ToTensorV2", "ToTensor3D")
 
@@ -85,7 +84,7 @@ def _transform(key: str, settings: Augmentation) -> albumentations.BasicTransfor
         if name not in known:
             raise ConfigError(
                 f"{key}.{name}: {settings.name} has no parameter {name!r}",
-                hint=_meant(name, known) or f"It has: {', '.join(known)}.",
+                hint=did_you_mean(name, known) or f"It has: {', '.join(known)}.",
             )
     try:
         with warnings.catch_warnings():
@@ -110,15 +109,9 @@ def _kind(key: str, name: str) -> Any:  # noqa: ANN401 - a class of albumentatio
     if name not in kinds:
         raise ConfigError(
             f"{key}.name: albumentations {albumentations.__version__} has no transform {name!r}",
-            hint=_meant(name, list(kinds)) or "Such as HorizontalFlip, Affine or RandomBrightnessContrast.",
+            hint=did_you_mean(name, kinds) or "Such as HorizontalFlip, Affine or RandomBrightnessContrast.",
         )
     return kinds[name]
-
-
-def _meant(name: str, known: Sequence[str]) -> str:
-    lowered = {candidate.lower(): candidate for candidate in known}
-    close = difflib.get_close_matches(name.lower(), lowered, n=3)
-    return f"Did you mean {' or '.join(lowered[c] for c in close)}?" if close else ""
 
 
 def _line(error: Exception) -> str:

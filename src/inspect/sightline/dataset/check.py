@@ -15,16 +15,15 @@ from sightline import image
 from sightline.config import Preprocess
 from sightline.config.recipe import Data
 from sightline.dataset.report import CheckReport, Pair
-from sightline.dataset.scan import Look, Scan
-from sightline.dataset.split import carved
-from sightline.index import Index, Sample, Split
+from sightline.dataset.scan import Scan, Scanned
+from sightline.dataset.split import missing_parts
+from sightline.index import GOOD, Index, Sample, Split
 
 __all__ = ["CheckReport", "check"]
 
 FEWEST_IN_TEST = 5
 """Groups of a class in the test part below which its figures say little."""
 
-_GOOD = "good"
 _NAMED = 5  # examples in a message
 _SHOWN = 12  # pairs of pictures
 _Z = 1.96  # 95 %
@@ -61,7 +60,7 @@ class _Found:
 
     def groups_of(self, name: str, part: Split | None = None) -> int:
         """How many groups show a class, in one part or in all."""
-        return len({s.group for s in self.index.samples if name in _names(s) and part in (None, s.split)})
+        return len({s.group for s in self.index.samples if name in s.names and part in (None, s.split)})
 
 
 def check(index: Index, scan: Scan, data: Data, preprocess: Preprocess | None = None) -> CheckReport:
@@ -74,7 +73,7 @@ def check(index: Index, scan: Scan, data: Data, preprocess: Preprocess | None = 
         preprocess: The model's input; without it sizes are not compared with it.
     """
     groups = _by((s.group, s) for s in index.samples)
-    found = _Found(index, scan, data, preprocess, groups, (*([_GOOD] if index.has_good else []), *index.classes))
+    found = _Found(index, scan, data, preprocess, groups, (*([GOOD] if index.has_good else []), *index.classes))
     by_part = {part: index.counts(part) for part in Split}
     return CheckReport(
         facts=_facts(found),
@@ -92,10 +91,6 @@ def check(index: Index, scan: Scan, data: Data, preprocess: Preprocess | None = 
         unreadable=scan.unreadable,
         twins=_pairs(found),
     )
-
-
-def _names(sample: Sample) -> tuple[str, ...]:
-    return sample.labels or (_GOOD,)
 
 
 def _by(pairs: Iterable[tuple[str, Sample]]) -> dict[str, list[Sample]]:
@@ -159,7 +154,7 @@ def _by_case(classes: Sequence[str]) -> list[list[str]]:
 def _label_errors(found: _Found) -> Iterator[str]:
     for rows in _by((s.digest, s) for s in found.index.samples).values():
         if len({s.labels for s in rows}) > 1:
-            told = ", ".join(f"{s.path} ({' + '.join(_names(s))})" for s in rows)
+            told = ", ".join(f"{s.path} ({' + '.join(s.names)})" for s in rows)
             yield f"copies of one image have different labels: {told}"
 
 
@@ -190,7 +185,7 @@ def _likely_leaks(found: _Found) -> Iterator[str]:
 
 
 def _mask_errors(found: _Found) -> Iterator[str]:
-    wrong = [f"{look.sample.mask} {look.mask_fault}" for look in found.scan.looks if look.mask_fault]
+    wrong = [f"{file.sample.mask} {file.mask_fault}" for file in found.scan.files if file.mask_fault]
     if wrong:
         yield f"masks cannot be used: {_listed(wrong)}"
 
@@ -199,7 +194,7 @@ def _depth_errors(found: _Found) -> Iterator[str]:
     if found.preprocess is None:
         return
     bits = found.preprocess.bits
-    over = [look.sample.path for look in found.scan.looks if look.depth == 16 and look.top >> bits]
+    over = [file.sample.path for file in found.scan.files if file.depth == 16 and file.top >> bits]
     if over:
         yield f"input.bits is {bits}, but these images hold larger values: {_listed(over)}"
 
@@ -236,12 +231,12 @@ def _empty_parts(found: _Found) -> Iterator[str]:
 
 
 def _doubtful(found: _Found) -> Iterator[str]:
-    empty = [look.sample.mask or "" for look in found.scan.looks if look.mask_empty]
+    empty = [file.sample.mask or "" for file in found.scan.files if file.mask_empty]
     if empty:
         yield f"{len(empty):,} masks of defective images are empty: {_listed(empty)}"
     mixed = [rows for rows in found.together if len({s.labels for s in rows}) > 1]
     if mixed:
-        example = ", ".join(f"{s.path} ({' + '.join(_names(s))})" for s in mixed[0][:_NAMED])
+        example = ", ".join(f"{s.path} ({' + '.join(s.names)})" for s in mixed[0][:_NAMED])
         yield f"labels differ in {len(mixed):,} groups of alike images; look whether they are right: {example}"
     wide = [s.path for s in found.index.samples if _stretch(s, found.preprocess) > _ASPECT]
     if wide:
@@ -263,7 +258,7 @@ def _notes(found: _Found) -> Iterator[str]:
     index, plan = found.index, found.data.split
     given = {s.split for s in found.scan.samples if s.split is not None}
     if given:
-        taken = [part.value for part in carved(given, plan)]
+        taken = [part.value for part in missing_parts(given, plan)]
         came = ", ".join(sorted(part.value for part in given))
         told = f"; {', '.join(taken)} {'is' if len(taken) == 1 else 'are'} taken from the rest" if taken else ""
         yield f"the images came with a split ({came}), which is kept{told}"
@@ -274,7 +269,7 @@ def _notes(found: _Found) -> Iterator[str]:
     largest = max(found.groups.values(), key=len, default=())
     if len(largest) > max(10, len(index.samples) // 10):
         yield f"{len(largest):,} images are kept together as one group, with {largest[0].path}"
-    deep = [look.top for look in found.scan.looks if look.depth == 16]
+    deep = [file.top for file in found.scan.files if file.depth == 16]
     bits = next((bits for bits in _BITS if deep and not max(deep) >> bits), None)
     if bits and (found.preprocess is None or found.preprocess.bits > bits):
         yield f"no 16-bit image holds a value over {max(deep):,}, which fits {bits} bits: set input.bits={bits}"
@@ -287,18 +282,18 @@ def _notes(found: _Found) -> Iterator[str]:
 
 def _pairs(found: _Found) -> tuple[Pair, ...]:
     """Some of the groups as pictures, those whose labels differ first, then the largest."""
-    looks = {look.sample.path: look for look in found.scan.looks}
+    files = {file.sample.path: file for file in found.scan.files}
     order = sorted(found.together, key=lambda rows: (len({s.labels for s in rows}) == 1, -len(rows), rows[0].path))
     pairs = []
     for rows in order[:_SHOWN]:
         left = rows[0]
         right = next((s for s in rows[1:] if s.labels != left.labels), rows[1])
         kind = "exact copies" if left.digest == right.digest else f"group of {len(rows)}"
-        differ = f", labels differ: {' + '.join(_names(left))} / {' + '.join(_names(right))}"
+        differ = f", labels differ: {' + '.join(left.names)} / {' + '.join(right.names)}"
         note = kind + (differ if left.labels != right.labels else "")
-        pairs.append(Pair(left.path, right.path, note, (_embedded(looks[left.path]), _embedded(looks[right.path]))))
+        pairs.append(Pair(left.path, right.path, note, (_embedded(files[left.path]), _embedded(files[right.path]))))
     return tuple(pairs)
 
 
-def _embedded(look: Look) -> str:
-    return base64.b64encode(image.png(look.thumbnail)).decode()
+def _embedded(file: Scanned) -> str:
+    return base64.b64encode(image.png(file.thumbnail)).decode()

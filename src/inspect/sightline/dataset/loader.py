@@ -19,6 +19,7 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 from sightline import image
 from sightline.config import Preprocess
 from sightline.dataset.augment import Pipeline
+from sightline.dataset.scan import read_checked
 from sightline.index import Index, Sample
 
 _MEMORY_SHARE = 0.5  # of what is free, for cached images
@@ -37,7 +38,7 @@ class ImageDataset(Dataset[tuple[Tensor, Tensor]]):
         cache: Keep preprocessed images in memory if they fit.
 
     Raises:
-        ImageError: An image can't be read any more.
+        DataError: An image cannot be read any more, or was changed since it was scanned.
     """
 
     def __init__(
@@ -51,7 +52,7 @@ class ImageDataset(Dataset[tuple[Tensor, Tensor]]):
         seed: int = 0,
         cache: bool = True,
     ) -> None:
-        self._files = [index.file(sample) for sample in samples]
+        self._index, self._samples = index, tuple(samples)
         self._targets = torch.from_numpy(targets)
         self._preprocess, self._augment, self._seed = preprocess, augment, seed
         size = len(samples) * preprocess.height * preprocess.width * 3
@@ -62,7 +63,7 @@ class ImageDataset(Dataset[tuple[Tensor, Tensor]]):
 
     def __len__(self) -> int:
         """How many samples."""
-        return len(self._files)
+        return len(self._samples)
 
     def __getitem__(self, key: tuple[int, int]) -> tuple[Tensor, Tensor]:
         """The image, uint8 (H, W, 3), and target, float32 (K,), of a sample in an epoch: key is (epoch, sample)."""
@@ -73,7 +74,8 @@ class ImageDataset(Dataset[tuple[Tensor, Tensor]]):
         return torch.from_numpy(np.ascontiguousarray(picture)), self._targets[number]
 
     def _read(self, number: int) -> NDArray[np.uint8]:
-        return image.prepare(image.read(self._files[number], bits=self._preprocess.bits), self._preprocess)
+        picture = read_checked(self._index, self._samples[number], bits=self._preprocess.bits)
+        return image.prepare(picture, self._preprocess)
 
 
 class EpochOrder(Sampler[tuple[int, int]]):

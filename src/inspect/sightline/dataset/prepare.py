@@ -41,13 +41,13 @@ def prepare(data: Data, preprocess: Preprocess | None = None, *, progress: Progr
         DataError: There is no image, none can be read, or the layout is not what the reader expects.
     """
     index = readers.read(data)
-    looked = scan(index, progress=progress)
-    if not looked.looks:
-        reasons = "\n".join(f"  {path}: {reason}" for path, reason in list(looked.unreadable.items())[:5])
+    scanned = scan(index, progress=progress)
+    if not scanned.files:
+        reasons = "\n".join(f"  {path}: {reason}" for path, reason in list(scanned.unreadable.items())[:5])
         raise DataError(
             f"none of {len(index.samples)} images in {data.root} can be read:\n{reasons}",
             hint="Is data.root the folder of the images, and data.reader their layout?",
         )
-    grouped = group(looked.samples, looked.thumbnails, data.split.near_duplicates)
+    grouped = group(scanned.samples, scanned.thumbnails, data.split.near_duplicates)
     divided = index.with_samples(split(grouped, data.split))
-    return Prepared(divided, check(divided, looked, data, preprocess))
+    return Prepared(divided, check(divided, scanned, data, preprocess))

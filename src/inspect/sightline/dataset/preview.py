@@ -13,6 +13,7 @@ from sightline.config import Recipe
 from sightline.dataset.augment import Pipeline
 from sightline.dataset.loader import mixed
 from sightline.errors import DataError
+from sightline.files import write_whole
 from sightline.index import Index, Sample, Split
 
 _GAP, _LABEL, _SHORTEST = 6, 22, 96
@@ -33,17 +34,16 @@ def contact_sheet(index: Index, recipe: Recipe, path: Path, *, rows: int = 2, co
         DataError: There is no image to show, or the sheet cannot be written.
     """
     samples = index.part(Split.TRAIN) or index.samples
-    names = {label for s in samples for label in (s.labels or ("good",))}
+    names = {label for s in samples for label in s.names}
     if not samples:
         raise DataError("expected images to show, but the index has none")
     augment = Pipeline(recipe.augment, recipe.input)
     lines = []
     for name in sorted(names):
-        of_class = [s for s in samples if name in (s.labels or ("good",))]
+        of_class = [s for s in samples if name in s.names]
         lines += [_line(index, sample, name, recipe, augment, columns) for sample in of_class[:rows]]
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(image.png(np.vstack(lines)))
+        write_whole(path, image.png(np.vstack(lines)))
     except OSError as error:
         raise DataError(f"the preview cannot be written to {path}: {error.strerror}") from error
     return path

@@ -11,6 +11,7 @@ from typing import Any
 import jinja2
 
 from sightline.errors import DataError
+from sightline.files import write_whole
 from sightline.index import Split
 
 
@@ -101,8 +102,7 @@ class CheckReport:
         """
         files = {"check.json": json.dumps(self.to_dict(), indent=2, ensure_ascii=False), "check.html": self.html()}
         try:
-            folder.mkdir(parents=True, exist_ok=True)
             for name, text in files.items():
-                (folder / name).write_text(text, encoding="utf-8")
+                write_whole(folder / name, text.encode())
         except OSError as error:
             raise DataError(f"the data check cannot be written to {folder}: {error.strerror}") from error

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sightline import image
-from sightline.errors import ImageError
+from sightline.errors import DataError, ImageError
 from sightline.index import Index, Sample
 
 THUMBNAIL = 64
@@ -28,7 +28,7 @@ Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, eq=False)
-class Look:
+class Scanned:
     """What one image file holds.
 
     Attributes:
@@ -55,33 +55,33 @@ class Scan:
     """What all image files hold.
 
     Attributes:
-        looks: One for each file that can be read, in the order of the index.
+        files: One for each file that can be read, in the order of the index.
         unreadable: Path -> why, for the others.
     """
 
-    looks: tuple[Look, ...]
+    files: tuple[Scanned, ...]
     unreadable: dict[str, str]
 
     @property
     def samples(self) -> tuple[Sample, ...]:
         """The rows that can be used."""
-        return tuple(look.sample for look in self.looks)
+        return tuple(file.sample for file in self.files)
 
     @property
     def thumbnails(self) -> NDArray[np.uint8]:
         """One for each row that can be used: uint8 (N, 64, 64)."""
-        shape = (len(self.looks), THUMBNAIL, THUMBNAIL)
-        return np.array([look.thumbnail for look in self.looks], np.uint8).reshape(shape)
+        shape = (len(self.files), THUMBNAIL, THUMBNAIL)
+        return np.array([file.thumbnail for file in self.files], np.uint8).reshape(shape)
 
     @property
     def kinds(self) -> Counter[tuple[int, int]]:
         """Images of each depth and number of channels."""
-        return Counter((look.depth, look.channels) for look in self.looks)
+        return Counter((file.depth, file.channels) for file in self.files)
 
     @property
     def sizes(self) -> Counter[tuple[int, int]]:
         """Images of each width and height."""
-        return Counter((look.sample.width, look.sample.height) for look in self.looks)
+        return Counter((file.sample.width, file.sample.height) for file in self.files)
 
 
 def scan(index: Index, *, progress: Progress | None = None) -> Scan:
@@ -91,24 +91,24 @@ def scan(index: Index, *, progress: Progress | None = None) -> Scan:
         index: Rows with the paths of images and masks.
         progress: Told how many of how many images are done.
     """
-    looks: list[Look] = []
+    files: list[Scanned] = []
     unreadable: dict[str, str] = {}
     total = len(index.samples)
     pool = ThreadPoolExecutor(min(_MOST_THREADS, os.cpu_count() or 1))  # OpenCV and hashing let other threads run
     try:
-        for done, found in enumerate(pool.map(lambda sample: _look(index, sample), index.samples), start=1):
-            if isinstance(found, Look):
-                looks.append(found)
+        for done, found in enumerate(pool.map(lambda sample: _scanned(index, sample), index.samples), start=1):
+            if isinstance(found, Scanned):
+                files.append(found)
             else:
                 unreadable[index.samples[done - 1].path] = found
             if progress is not None:
                 progress(done, total)
     finally:
         pool.shutdown(cancel_futures=True)  # Ctrl-C does not wait for thousands of images
-    return Scan(tuple(looks), unreadable)
+    return Scan(tuple(files), unreadable)
 
 
-def _look(index: Index, sample: Sample) -> Look | str:
+def _scanned(index: Index, sample: Sample) -> Scanned | str:
     """What the image holds, or why it cannot be used."""
     try:
         data = index.file(sample).read_bytes()
@@ -120,9 +120,9 @@ def _look(index: Index, sample: Sample) -> Look | str:
     if raw.dtype not in (np.uint8, np.uint16):
         return f"expected 8 or 16 bits a channel, got {raw.dtype}"
     height, width = raw.shape[:2]
-    filled = sample.model_copy(update={"digest": hashlib.sha256(data).hexdigest(), "width": width, "height": height})
+    filled = sample.model_copy(update={"digest": _digest(data), "width": width, "height": height})
     fault, empty = _mask(index.root, filled)
-    return Look(
+    return Scanned(
         sample=filled,
         depth=raw.dtype.itemsize * 8,
         channels=1 if raw.ndim == 2 else 3,
@@ -131,6 +131,35 @@ def _look(index: Index, sample: Sample) -> Look | str:
         mask_fault=fault,
         mask_empty=empty,
     )
+
+
+def read_checked(index: Index, sample: Sample, *, bits: int = 16) -> NDArray[np.uint8]:
+    """Reads an image that was scanned, as RGB, uint8 (H, W, 3), and makes sure that it is still the same file.
+
+    Args:
+        index: Tells where the file lies.
+        sample: Its row; without a digest nothing is compared.
+        bits: Significant bits of images with 16 bits a channel.
+
+    Raises:
+        ImageError: The file cannot be read or decoded.
+        DataError: It holds other bytes than those that were scanned.
+    """
+    try:
+        data = index.file(sample).read_bytes()
+    except OSError as error:
+        raise ImageError(f"{sample.path}: cannot be read ({error.strerror})") from error
+    if sample.digest and (digest := _digest(data)) != sample.digest:
+        raise DataError(
+            f"{index.file(sample)} was changed since the index was made: expected SHA-256 {sample.digest[:16]}…, "
+            f"got {digest[:16]}…",
+            hint="Bring the file back, or start a new run with the images as they are now.",
+        )
+    return image.decode(data, name=sample.path, bits=bits)
+
+
+def _digest(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
 
 
 def _thumbnail(raw: NDArray[np.integer[Any]]) -> NDArray[np.uint8]:

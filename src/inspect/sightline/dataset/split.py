@@ -39,7 +39,7 @@ def split(samples: Sequence[Sample], plan: SplitPlan) -> tuple[Sample, ...]:
         plan: Shares and seed.
     """
     given = {s.split for s in samples if s.split is not None}
-    missing = carved(given, plan)
+    missing = missing_parts(given, plan)
     kept = [part for part in _CUT if part is not Split.TRAIN or not missing]
     groups: dict[str, list[Sample]] = defaultdict(list)
     for sample in samples:
@@ -63,7 +63,7 @@ def split(samples: Sequence[Sample], plan: SplitPlan) -> tuple[Sample, ...]:
     return tuple(s.model_copy(update={"split": part_of(s)}) for s in samples)
 
 
-def carved(given: Iterable[Split], plan: SplitPlan) -> tuple[Split, ...]:
+def missing_parts(given: Iterable[Split], plan: SplitPlan) -> tuple[Split, ...]:
     """The parts that are wanted and that no row was given to; all of them if no row was given to any."""
     found = set(given)
     return tuple(part for part, share in _wanted(plan).items() if share > 0 and part not in found)

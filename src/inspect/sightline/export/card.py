@@ -4,29 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from sightline.bundle.manifest import Manifest, Metric
+from sightline.bundle.manifest import Manifest
 from sightline.config.recipe import Card
 from sightline.verdict import ANY_DEFECT
 
-_HEADLINE = (
-    "accuracy",
-    "exact_match",
-    "macro_f1",
-    "auroc",
-    "average_precision",
-    "escape_rate",
-    "overkill_rate",
-    "review_rate",
-)
 
-
-def write(manifest: Manifest, card: Card, *, size: int) -> str:
+def write(manifest: Manifest, card: Card, *, size: int, kept: str) -> str:
     """Renders the card.
 
     Args:
         manifest: The bundle's manifest; every figure comes from it.
         card: The recipe's words on data, use and limits.
         size: Bytes of ``model.onnx``.
+        kept: A sentence on how copies and near-duplicates lie in the parts.
     """
     taken = manifest.input
     about = [
@@ -50,23 +40,18 @@ def write(manifest: Manifest, card: Card, *, size: int) -> str:
         *about,
         *_measured(manifest),
         *_verdicts(manifest),
-        *_data(manifest),
+        *_data(manifest, kept),
         *_limits(manifest, card),
         *_golden(manifest),
     ]
     return "\n\n".join([*parts, _reproduce(manifest)]) + "\n"
 
 
-def headline(metrics: Sequence[Metric]) -> list[Metric]:
-    """The figures that come first, in a fixed order."""
-    by_name = {metric.name: metric for metric in metrics}
-    return [by_name[name] for name in _HEADLINE if name in by_name]
-
-
 def _measured(manifest: Manifest) -> list[str]:
-    top = headline(manifest.metrics)
-    rest = [metric for metric in manifest.metrics if metric not in top]
-    rows = [(m.name, f"{m.value:.4f}", f"{m.low:.4f} to {m.high:.4f}", str(m.count), m.interval) for m in (*top, *rest)]
+    rows = [
+        (m.name, f"{m.value:.4f}", f"{m.low:.4f} to {m.high:.4f}", str(m.count), m.interval)
+        for m in manifest.headline_first
+    ]
     parity = manifest.parity
     apart = f"largest score difference {parity.largest_score_difference:.1e}, {parity.verdict_flips} verdicts changed"
     return [
@@ -96,11 +81,11 @@ def _verdicts(manifest: Manifest) -> list[str]:
     return lines
 
 
-def _data(manifest: Manifest) -> list[str]:
+def _data(manifest: Manifest, kept: str) -> list[str]:
     counts = manifest.data.counts
     names = sorted({name for part in counts.values() for name in part})
     rows = [(name, *(str(counts[split].get(name, 0)) for split in counts)) for name in names]
-    return ["## Data", _table(("images", *counts), rows), "Copies and near-duplicates lie in one part only."]
+    return ["## Data", _table(("images", *counts), rows), kept]
 
 
 def _limits(manifest: Manifest, card: Card) -> list[str]:

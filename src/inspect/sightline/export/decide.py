@@ -11,11 +11,9 @@ from sightline.verdict import ANY_DEFECT, Policy, Threshold
 FEWEST = 5
 """Defective and other images that a threshold of its own needs; below, the recipe's fixed threshold is taken."""
 
-Scores = NDArray[np.float32]
-
 
 def choose(
-    scores: Scores,
+    scores: NDArray[np.float32],
     truth: NDArray[np.bool_],
     classes: tuple[str, ...],
     decision: Decision,
@@ -54,7 +52,7 @@ def choose(
     )
 
 
-def best_f1(scores: Scores, truth: NDArray[np.bool_]) -> float:
+def best_f1(scores: NDArray[np.float32], truth: NDArray[np.bool_]) -> float:
     """The threshold of the best F1; in the middle between the scores around it, so that neither side is at its edge."""
     order = np.argsort(-scores, kind="stable")
     ranked, hits = scores[order].astype(np.float64), np.cumsum(truth[order])
@@ -65,7 +63,7 @@ def best_f1(scores: Scores, truth: NDArray[np.bool_]) -> float:
     return float((ranked[best] + below) / 2)
 
 
-def _one(scores: Scores | NDArray[np.floating], truth: NDArray[np.bool_], decision: Decision) -> tuple[float, str]:
+def _one(scores: NDArray[np.floating], truth: NDArray[np.bool_], decision: Decision) -> tuple[float, str]:
     defective, other = int(truth.sum()), int((~truth).sum())
     counts = f"{defective} defective and {other} other images of the calibrate part"
     if decision.rule == "fixed":

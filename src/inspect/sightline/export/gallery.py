@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
 
 from sightline import image
 from sightline.bundle import Manifest
 from sightline.export.evaluate import Scored
 from sightline.export.sweep import Outputs
-from sightline.index import Index
+from sightline.index import GOOD, Index
 from sightline.runtime import overlay
 from sightline.runtime.inspector import Inspection
 from sightline.verdict import Frame, Reading
@@ -19,11 +20,12 @@ _MOST, _COLUMNS, _SIDE = 12, 3, 320
 
 def worst(scored: Scored) -> list[int]:
     """Rows of the frames in doubt, the worst first: the less probability the truth got, the worse."""
-    if scored.policy.exclusive:
-        given = scored.probabilities[np.arange(len(scored.samples)), scored.answers]
-    else:
-        given = np.where(scored.truth, scored.scores, 1 - scored.scores).min(axis=1)
-    return [int(row) for row in np.argsort(given, kind="stable")]
+    return [int(row) for row in np.argsort(_belief(scored, scored.shown), kind="stable")]
+
+
+def _belief(scored: Scored, given: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """(N,) how probable the names given to a frame (N, K) are: the least of each name given and each not given."""
+    return np.asarray(np.where(given, scored.probabilities, 1 - scored.probabilities).min(axis=1))
 
 
 def draw(scored: Scored, outputs: Outputs, manifest: Manifest, index: Index) -> Figure:
@@ -35,18 +37,16 @@ def draw(scored: Scored, outputs: Outputs, manifest: Manifest, index: Index) -> 
         manifest: The bundle's, for classes and preprocessing.
         index: Tells where the files lie.
     """
-    rows = worst(scored)[:_MOST]
+    rows, sure = worst(scored)[:_MOST], _belief(scored, scored.said)
     height = max(1, -(-len(rows) // _COLUMNS))
     figure = Figure(figsize=(4.6 * _COLUMNS, 2.65 * height + 0.5), layout="constrained")
     figure.suptitle(_title(scored), fontsize=12)
     for axes, row in zip(figure.subplots(height, _COLUMNS, squeeze=False).flat, rows, strict=False):
         axes.imshow(_pair(scored, outputs, manifest, index, row))
         sample, verdict = scored.samples[row], scored.verdicts[row]
-        name = scored.names[scored.predictions[row]] if scored.policy.exclusive else _named(scored, row)
-        true = " + ".join(sample.labels) or "good"
-        right = name == true
-        label = f"true {true}, said {name} {scored.probabilities[row].max():.3f}: {verdict.outcome.value}"
-        axes.set_title(label, fontsize=8.5, color="#30343f" if right else "#b3261e")
+        true, said = _names(scored, scored.shown[row]), _names(scored, scored.said[row])
+        label = f"true {true}, said {said} {sure[row]:.3f}: {verdict.outcome.value}"
+        axes.set_title(label, fontsize=8.5, color="#30343f" if scored.right[row] else "#b3261e")
         axes.set_xlabel(sample.path, fontsize=7)
     for axes in figure.axes:
         axes.set(xticks=[], yticks=[])
@@ -55,16 +55,12 @@ def draw(scored: Scored, outputs: Outputs, manifest: Manifest, index: Index) -> 
 
 
 def _title(scored: Scored) -> str:
-    if scored.policy.exclusive:
-        wrong = int((scored.answers != scored.predictions).sum())
-    else:
-        wrong = sum(_named(scored, row) != (" + ".join(s.labels) or "good") for row, s in enumerate(scored.samples))
+    wrong = int((~scored.right).sum())
     return f"{wrong} of {len(scored.samples)} test images misnamed (red); the most doubtful first"
 
 
-def _named(scored: Scored, row: int) -> str:
-    limits = scored.policy.thresholds
-    return " + ".join(n for n, s in zip(scored.classes, scored.scores[row], strict=True) if s >= limits[n].ng) or "good"
+def _names(scored: Scored, given: NDArray[np.bool_]) -> str:
+    return " + ".join(name for name, is_given in zip(scored.names, given, strict=True) if is_given) or GOOD
 
 
 def _pair(scored: Scored, outputs: Outputs, manifest: Manifest, index: Index, row: int) -> np.ndarray:

@@ -14,13 +14,11 @@ from sightline.verdict import Policy
 LARGEST_DIFFERENCE = 1e-4
 """Largest difference of a calibrated score between torch and onnxruntime that the gate lets pass."""
 
-Scores = NDArray[np.float32]
-
 
 def check(
     paths: Sequence[str],
-    trained: Scores,
-    exported: Scores,
+    trained: NDArray[np.float32],
+    exported: NDArray[np.float32],
     map_difference: float,
     policy: Policy,
     classes: Sequence[str],

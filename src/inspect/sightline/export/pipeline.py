@@ -11,9 +11,10 @@ import torch
 from numpy.typing import NDArray
 
 import sightline
-from sightline import bundle, config, image
-from sightline.bundle.manifest import Calibration, Data, Golden, Manifest, Parity, Provenance
+from sightline import bundle, config, image, train
+from sightline.bundle.manifest import MODEL, Calibration, Data, Golden, Manifest, Parity, Provenance
 from sightline.config import Recipe
+from sightline.dataset.scan import read_checked
 from sightline.errors import ExportError
 from sightline.export import card, decide, parity
 from sightline.export.calibrate import Calibrator, fit
@@ -22,9 +23,10 @@ from sightline.export.graph import OPSET, ContractModel, to_onnx, torch_scores
 from sightline.export.record import record
 from sightline.export.sweep import Outputs, Progress, silent, sweep
 from sightline.index import Index, Split
+from sightline.runs import Metrics, RunFolder
 from sightline.runtime import Inspector
 from sightline.runtime.session import Session
-from sightline.train import LabelSpace, RunFolder, load
+from sightline.train import LabelSpace
 from sightline.train.networks import Network
 from sightline.verdict import Policy
 
@@ -38,7 +40,8 @@ _GOLDEN_BYTES = 4_000_000
 def export(run: RunFolder, *, progress: Progress = silent, mlflow_run: str | None = None) -> Path:
     """Makes the bundle of a trained run, in its ``bundle`` folder, and records figures and pictures in the run.
 
-    Calibration and thresholds come from the calibrate part; the test part only measures.
+    Calibration and thresholds come from the calibrate part; the test part only measures. The bundle takes its place
+    last: one of before stays until the new one has passed the parity gate and its own golden samples.
 
     Args:
         run: A run that `sightline.train.fit` has finished.
@@ -47,26 +50,20 @@ def export(run: RunFolder, *, progress: Progress = silent, mlflow_run: str | Non
 
     Raises:
         ExportError: The exported model differs from the trained one, or there is nothing to compare them on.
+        DataError: An image was changed since training began.
     """
     recipe, index = run.recipe, run.index
-    network, space = load(run)
+    network, space = train.load(run)
     calibrator = _calibrate(network, space, index, recipe, progress)
     model = ContractModel(network, calibrator, first_defect=space.first_defect)
     onnx_file = to_onnx(model, recipe.input)
     session = Session(onnx_file)
 
-    calibrate = sweep(
-        session.run, index.part(Split.CALIBRATE), index, recipe.input, stage="calibrate", progress=progress
-    )
-    policy = decide.choose(
-        calibrate.scores,
-        truth_of(calibrate.samples, space.classes),
-        space.classes,
-        recipe.decide,
-        exclusive=not space.multi_label,
-        good=space.good,
-    )
-    test = sweep(session.run, index.part(Split.TEST), index, recipe.input, stage="test", progress=progress)
+    def part(split: Split) -> Outputs:
+        return sweep(session.run, index.part(split), index, recipe.input, stage=split.value, progress=progress)
+
+    calibrate, test = part(Split.CALIBRATE), part(Split.TEST)
+    policy = _thresholds(calibrate, space, recipe)
     scored = Scored(test.samples, test.scores, space.classes, policy)
     checked = test if test.samples else calibrate
     golden, frames = _golden(index, checked, recipe)
@@ -90,12 +87,37 @@ def export(run: RunFolder, *, progress: Progress = silent, mlflow_run: str | Non
         runtime_needed=sightline.__version__,
         files={},
     )
-    text = card.write(manifest, recipe.card, size=len(onnx_file))
-    files = {"model.onnx": onnx_file, "recipe.yaml": config.dump(recipe).encode(), "card.md": text.encode(), **frames}
-    made = bundle.write(run.path / "bundle", manifest, files, replace=True)
-    Inspector.open(made, self_test=True)
-    record(run, manifest, scored, test, made)
-    return made
+    text = card.write(manifest, recipe.card, size=len(onnx_file), kept=_kept(index, recipe))
+    record(run, manifest, scored, test, text)
+    files = {MODEL: onnx_file, "recipe.yaml": config.dump(recipe).encode(), "card.md": text.encode(), **frames}
+    return bundle.write(run.path / "bundle", manifest, files, replace=True, prove=_self_test)
+
+
+def _self_test(folder: Path) -> None:
+    Inspector.open(folder, self_test=True)
+
+
+def _thresholds(calibrate: Outputs, space: LabelSpace, recipe: Recipe) -> Policy:
+    return decide.choose(
+        calibrate.scores,
+        truth_of(calibrate.samples, space.classes),
+        space.classes,
+        recipe.decide,
+        exclusive=not space.multi_label,
+        good=space.good,
+    )
+
+
+def _kept(index: Index, recipe: Recipe) -> str:
+    """What the card says of twins, told from the parts as they are."""
+    parts: dict[str, set[Split | None]] = {}
+    for sample in index.samples:
+        parts.setdefault(sample.group or sample.digest, set()).add(sample.split)
+    crossing = sum(len(found - {None}) > 1 for found in parts.values())
+    looked = "Exact copies" if recipe.data.split.near_duplicates is None else "Copies and near-duplicates"
+    if crossing:
+        return f"{looked} were looked for; {crossing} groups of them lie in several parts, as the data came with them."
+    return f"{looked} lie in one part only."
 
 
 def _calibrate(network: Network, space: LabelSpace, index: Index, recipe: Recipe, progress: Progress) -> Calibrator:
@@ -137,7 +159,7 @@ def _golden(index: Index, outputs: Outputs, recipe: Recipe) -> tuple[tuple[Golde
     golden: list[Golden] = []
     files: dict[str, bytes] = {}
     for row in _round_robin([s.labels for s in outputs.samples])[:_GOLDEN_FRAMES]:
-        frame = image.png(image.read(index.file(outputs.samples[row]), bits=recipe.input.bits))
+        frame = image.png(read_checked(index, outputs.samples[row], bits=recipe.input.bits))
         if golden and sum(map(len, files.values())) + len(frame) > _GOLDEN_BYTES:
             break
         name = f"golden/{len(golden) + 1:03d}.png"
@@ -174,9 +196,15 @@ def _data(index: Index, recipe: Recipe) -> Data:
     return Data(source=recipe.card.data or recipe.name, licence=recipe.card.licence, digest=index.digest, counts=counts)
 
 
+def _trained(run: RunFolder) -> datetime:
+    """When the last epoch ended: an export that is made again is the same bundle."""
+    figures = [event.time for event in run.events() if isinstance(event, Metrics) and "train/loss" in event.values]
+    return datetime.fromtimestamp(max(figures, default=0) / 1000, UTC)
+
+
 def _provenance(run: RunFolder, mlflow_run: str | None) -> Provenance:
     return Provenance(
-        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        created=_trained(run).isoformat(timespec="seconds"),
         code_version=sightline.__version__,
         recipe_digest=config.digest(run.recipe),
         run=run.path.name,

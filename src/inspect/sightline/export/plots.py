@@ -9,9 +9,11 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
+from numpy.typing import NDArray
 from sklearn.metrics import precision_recall_curve, roc_curve
 
-from sightline.export.evaluate import Scored
+from sightline.export.evaluate import Scored, equal_bins
+from sightline.export.intervals import wilson
 from sightline.verdict import ANY_DEFECT
 
 _OK, _NG, _INK = "#2a9d8f", "#d1495b", "#30343f"
@@ -38,10 +40,27 @@ def save(figure: Figure, path: Path) -> Path:
 
 
 def confusion(scored: Scored) -> Figure:
-    """Counts, shaded by the share of the true class; the diagonal is right."""
-    table, names = scored.confusion, scored.names
-    side = 2.6 + 0.62 * len(names)
-    figure, axes = _canvas(side + 1.4, side)
+    """Counts, shaded by the share of the true name; the diagonal is right. With several types a frame, one a type."""
+    if scored.policy.exclusive:
+        side = 2.6 + 0.62 * len(scored.names)
+        figure, axes = _canvas(side + 1.4, side)
+        _counts(axes, scored.names, scored.shown, scored.said)
+    else:
+        columns = min(len(scored.classes), 4)
+        rows = -(-len(scored.classes) // columns)
+        figure = Figure(figsize=(2.9 * columns, 2.9 * rows + 0.4), layout="constrained")
+        for k, name in enumerate(scored.classes):
+            axes = figure.add_subplot(rows, columns, k + 1, title=name)
+            _plain(axes)
+            with_without = (np.column_stack([~has, has]) for has in (scored.shown[:, k], scored.said[:, k]))
+            _counts(axes, ("without", "with"), *with_without)
+    figure.suptitle(f"Confusion matrix, {len(scored.samples)} test images")
+    return figure
+
+
+def _counts(axes: Axes, names: Sequence[str], shown: NDArray[np.bool_], said: NDArray[np.bool_]) -> None:
+    """Draws how often each of K names was true (N, K) and how often each was said (N, K) then."""
+    table = shown.T.astype(int) @ said
     shares = table / np.maximum(table.sum(axis=1, keepdims=True), 1)
     axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
     for row, column in np.ndindex(table.shape):
@@ -52,8 +71,7 @@ def confusion(scored: Scored) -> Figure:
             axes.text(column, row, str(table[row, column]), ha="center", va="center", color=colour, weight=weight)
     axes.set_xticks(range(len(names)), names, rotation=35, ha="right")
     axes.set_yticks(range(len(names)), names)
-    axes.set(xlabel="said", ylabel="true", title=f"Confusion matrix, {len(scored.samples)} test images")
-    return figure
+    axes.set(xlabel="said", ylabel="true")
 
 
 def curves(scored: Scored, *, kind: str) -> Figure:
@@ -61,7 +79,7 @@ def curves(scored: Scored, *, kind: str) -> Figure:
     figure, axes = _canvas(6.4, 5.2)
     total = np.asarray(scored.policy.defect_score(scored.scores), np.float32)
     lines = [(name, scored.truth[:, k], scored.scores[:, k], 1.4) for k, name in enumerate(scored.classes)]
-    if len(lines) > 1 or not scored.policy.good_known:
+    if len(lines) > 1:
         lines.append(("any defect", scored.defective, total, 2.8))
     for name, truth, score, width in lines:
         if truth.all() or not truth.any():
@@ -79,29 +97,27 @@ def curves(scored: Scored, *, kind: str) -> Figure:
 
 
 def reliability(scored: Scored) -> Figure:
-    """How often the most probable name is right, over how sure the model was; on the line is calibrated."""
+    """How often a name is right over how probable the model says it is; on the line is calibrated.
+
+    Of types that exclude each other the most probable one counts, else there is a line a type. The points are the bins
+    of the calibration error; the bars are Wilson's interval over the groups of images in a bin.
+    """
+    if scored.policy.exclusive:
+        lines = {"most probable name": (scored.probabilities.max(axis=1), scored.right)}
+    else:
+        pairs = zip(scored.probabilities.T, scored.shown.T, strict=True)
+        lines = dict(zip(scored.names, pairs, strict=True))
     figure, axes = _canvas(6.0, 5.2)
-    sure = scored.probabilities.max(axis=1)
-    right = scored.answers == scored.predictions
-    edges = np.linspace(0, 1, 11)
-    bins = np.clip(np.digitize(sure, edges) - 1, 0, 9)
     axes.plot([0, 1], [0, 1], color=_INK, lw=1, ls="--", label="calibrated")
-    for b in range(10):
-        inside = bins == b
-        if inside.any():
-            said, was, count = sure[inside].mean(), right[inside].mean(), int(inside.sum())
-            axes.errorbar(
-                said, was, yerr=1.96 * np.sqrt(max(was * (1 - was), 0.25 / count) / count), color=_OK, capsize=3
-            )
-            axes.scatter(said, was, color=_OK, s=24 + 120 * count / len(sure), zorder=3)
-            axes.annotate(str(count), (said, was), xytext=(7, -11), textcoords="offset points", fontsize=8, color=_INK)
-    axes.set(
-        xlim=(0, 1.03),
-        ylim=(0, 1.05),
-        xlabel="probability said",
-        ylabel="share right",
-        title="Reliability on the test part",
-    )
+    for name, (probability, true) in lines.items():
+        bins = equal_bins(probability)
+        told = np.array([probability[rows].mean() for rows in bins])
+        came = np.array([true[rows].mean() for rows in bins])
+        ends = np.array([wilson(share, scored.count(rows)) for share, rows in zip(came, bins, strict=True)])
+        bars = np.clip([came - ends[:, 0], ends[:, 1] - came], 0, None)  # an end may lie beyond by rounding
+        axes.errorbar(told, came, yerr=bars, marker="o", ms=5, lw=1, capsize=3, label=name)
+    axes.set(xlim=(0, 1.03), ylim=(0, 1.05), xlabel="probability said", ylabel="share true")
+    axes.set_title("Reliability on the test part, bins of equal count")
     _legend(axes)
     return figure
 

@@ -9,10 +9,10 @@ from sightline.bundle.manifest import Manifest
 from sightline.export import gallery, plots
 from sightline.export.evaluate import Scored
 from sightline.export.sweep import Outputs
-from sightline.train import RunFolder
+from sightline.runs import RunFolder
 
 
-def record(run: RunFolder, manifest: Manifest, scored: Scored, outputs: Outputs, bundle: Path) -> None:
+def record(run: RunFolder, manifest: Manifest, scored: Scored, outputs: Outputs, text: str) -> None:
     """Adds the test part's figures and pictures to the run.
 
     Args:
@@ -20,7 +20,7 @@ def record(run: RunFolder, manifest: Manifest, scored: Scored, outputs: Outputs,
         manifest: The finished bundle's.
         scored: The test part with its verdicts.
         outputs: The same part with maps.
-        bundle: The finished bundle's folder.
+        text: The model card.
     """
     folder = run.artifacts / "test"
     folder.mkdir(parents=True, exist_ok=True)
@@ -29,7 +29,7 @@ def record(run: RunFolder, manifest: Manifest, scored: Scored, outputs: Outputs,
         plots.save(gallery.draw(scored, outputs, manifest, run.index), folder / "worst-misses.png")
         _verdicts(scored, folder / "verdicts.csv")
     plots.save(plots.learning_curves(run.history()), run.artifacts / "learning-curves.png")
-    (run.artifacts / "card.md").write_bytes((bundle / "card.md").read_bytes())
+    (run.artifacts / "card.md").write_bytes(text.encode())
     run.metrics(_figures(manifest), step=0)
     run.tags({"bundle": f"{manifest.name}-{manifest.version}"})
     for name in ("test", "learning-curves.png", "card.md"):
@@ -46,4 +46,4 @@ def _verdicts(scored: Scored, path: Path) -> None:
         table = csv.writer(file)
         table.writerow(["path", "true", "outcome", *scored.classes])
         for sample, verdict, scores in zip(scored.samples, scored.verdicts, scored.scores, strict=True):
-            table.writerow([sample.path, ";".join(sample.labels) or "good", verdict.outcome.value, *map(float, scores)])
+            table.writerow([sample.path, ";".join(sample.names), verdict.outcome.value, *map(float, scores)])

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from sightline import image
 from sightline.config import Preprocess
+from sightline.dataset.scan import read_checked
 from sightline.index import Index, Sample
 
 BATCH = 16
@@ -54,12 +55,13 @@ def sweep(
         progress: Called after each batch.
 
     Raises:
-        ImageError: An image changed since the index was made and can't be read any more.
+        ImageError: An image cannot be read any more.
+        DataError: An image was changed since the index was made.
     """
     scores, maps = [], []
     for start in range(0, len(samples), BATCH):
         part = samples[start : start + BATCH]
-        images = [image.prepare(image.read(index.file(s), bits=preprocess.bits), preprocess) for s in part]
+        images = [image.prepare(read_checked(index, s, bits=preprocess.bits), preprocess) for s in part]
         batch_scores, batch_maps = model(np.stack(images))
         scores.append(batch_scores)
         maps.append(batch_maps)

@@ -17,7 +17,7 @@ class Outputs:
 
     Args:
         inspector: The bundle at work.
-        lines: Where a line of each goes.
+        lines: Where a line of each goes; nothing is written before the first.
         form: ``jsonl`` for one JSON object a line, ``csv`` for a table.
         overlays: Folder for the images with heat maps, or None; made if it is not there.
         report: File for the HTML report, or None; written by `finish`.
@@ -45,17 +45,19 @@ class Outputs:
             _make_folder(overlays)
         if report:
             _make_folder(report.parent)
-        if form == "csv":
-            lines.write(csv_header(self._manifest.classes))
+        self._not_drawn = 0
+        self._fault = ""
 
     def take(self, inspection: Inspection) -> None:
-        """Writes what is wanted of one inspection.
+        """Writes what is wanted of one inspection. An overlay that cannot be written is left out, and said by `finish`.
 
         Raises:
-            DataError: The line or the overlay cannot be written.
+            DataError: The line cannot be written.
         """
         picture = self._save_overlay(inspection, self._overlays) if self._overlays else None
         if self._form == "csv":
+            if not self._lines.count:
+                self._lines.write(csv_header(self._manifest.classes))
             self._lines.write(csv_line(inspection.verdict, self._manifest.classes, picture))
         else:
             self._lines.write(json_line(inspection.verdict, picture))
@@ -66,16 +68,20 @@ class Outputs:
         """Writes the report, if one is wanted.
 
         Raises:
-            DataError: It cannot be written.
+            DataError: It cannot be written, or an overlay could not.
         """
         if self._report and self._report_file:
             self._report.write(self._report_file)
+        if self._fault:
+            raise DataError(f"{self._not_drawn:,} overlays could not be written, the first because of: {self._fault}")
 
     def _save_overlay(self, inspection: Inspection, folder: Path) -> Path | None:
         try:
             return overlay.save(inspection, self._manifest, folder)
         except OSError as error:
-            raise DataError(f"{folder}: the overlay cannot be written ({error.strerror})") from error
+            self._not_drawn += 1
+            self._fault = self._fault or f"{error.filename or folder}: {error.strerror or error}"
+            return None
 
 
 def _make_folder(folder: Path) -> None:

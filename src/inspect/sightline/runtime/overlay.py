@@ -7,6 +7,8 @@ part is sound) to its 99th percentile, so that one extreme pixel does not hide t
 from __future__ import annotations
 
 import hashlib
+import os
+from contextlib import suppress
 from pathlib import Path
 
 import cv2
@@ -19,6 +21,7 @@ from sightline.runtime.inspector import Inspection
 from sightline.verdict import Outcome, Verdict
 
 _SHORTEST_SIDE, _LONGEST_SIDE = 512, 1600
+_LONGEST_STEM = 200
 _HOT = 0.5
 _STRENGTH = 0.55
 _COLOURS = {
@@ -107,16 +110,30 @@ def save(inspection: Inspection, manifest: Manifest, folder: Path) -> Path | Non
         the same name in different folders get different overlays, and the same image the same one each time.
 
     Raises:
-        OSError: It cannot be written.
+        OSError: It cannot be written; no part of it is left.
     """
     drawn = draw(inspection, manifest)
     if drawn is None:
         return None
     source = Path(inspection.verdict.frame)
     mark = hashlib.sha256(str(source.absolute()).encode(errors="surrogatepass")).hexdigest()[:10]
-    path = folder / f"{source.stem}-{mark}.jpg"
-    path.write_bytes(jpeg(drawn))
+    path = folder / f"{_shortened(source.stem)}-{mark}.jpg"
+    aside = path.with_suffix(".part")
+    try:
+        aside.write_bytes(jpeg(drawn))
+        aside.replace(path)
+    except OSError:
+        with suppress(OSError):
+            aside.unlink()
+        raise
     return path
+
+
+def _shortened(stem: str) -> str:
+    """So much of a name that a file system (255 bytes in most) still takes it with what is added to it."""
+    while len(os.fsencode(stem)) > _LONGEST_STEM:
+        stem = stem[:-1]
+    return stem
 
 
 def jpeg(picture: NDArray[np.uint8], quality: int = 88) -> bytes:

@@ -98,7 +98,6 @@ class Report:
             total=len(self.rows),
             without_pictures=without,
             pictures_per_outcome=PICTURES_PER_OUTCOME,
-            metrics=[metric for metric in self.manifest.metrics if "/" not in metric.name],
             milliseconds=_median([row.verdict.milliseconds for row in self.rows]),
             made=datetime.now().astimezone().strftime("%Y-%m-%d %H:%M %Z"),
             version=sightline.__version__,

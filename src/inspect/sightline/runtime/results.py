@@ -62,7 +62,7 @@ class Lines:
     Args:
         stream: Where to.
         name: For messages.
-        mend: Whether the stream may be cut back to the end of the last whole line.
+        mend: Whether the stream may be cut: to nothing before the first line, and back to the last whole one.
 
     Attributes:
         count: Lines written.
@@ -77,18 +77,27 @@ class Lines:
     @classmethod
     @contextmanager
     def create(cls, path: Path) -> Iterator[Lines]:
-        """Opens a new file, in place of one that may be there, and closes it at the end.
+        """Opens a file for new lines and closes it at the end.
+
+        What it held is kept until the first new line is there. It is written in place, not aside, because each line is
+        to be on the disk as soon as it is known.
 
         Raises:
             DataError: It cannot be written.
         """
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            stream = path.open("wb", buffering=0)
+            new = not path.exists()
+            stream = path.open("ab", buffering=0)
         except OSError as error:
             raise DataError(f"{path}: the results cannot be written ({error.strerror})") from error
-        with stream:
-            yield cls(stream, str(path), mend=path.is_file())
+        lines = cls(stream, str(path), mend=path.is_file())
+        try:
+            with stream:
+                yield lines
+        finally:
+            if new and not lines.count:
+                path.unlink(missing_ok=True)
 
     def write(self, line: str) -> None:
         """Writes one line.
@@ -99,8 +108,10 @@ class Lines:
         """
         # A file name that is no UTF-8 is spelt with escapes, which in JSON are the escapes of JSON.
         rest = memoryview((line + "\n").encode("utf-8", "backslashreplace"))
-        start = self._stream.tell() if self._mend else 0
+        start = self._stream.tell() if self._mend and self.count else 0
         try:
+            if self._mend and not self.count:
+                self._stream.truncate(0)
             while rest:  # an unbuffered file may take only a part
                 rest = rest[self._stream.write(rest) :]
             self._stream.flush()

@@ -40,6 +40,8 @@ def score_images(
 def find_images(folder: Path) -> list[Path]:
     """All image files of a folder and the folders below it, by their names' endings, sorted.
 
+    Links to folders are followed, and each real folder is searched once: loops end.
+
     Raises:
         DataError: A folder cannot be read.
     """
@@ -47,7 +49,16 @@ def find_images(folder: Path) -> list[Path]:
     def fail(error: OSError) -> None:
         raise DataError(f"{error.filename}: the folder cannot be searched ({error.strerror})") from error
 
-    found = [Path(where, name) for where, _, names in os.walk(folder, onerror=fail) for name in names]
+    found, seen, tops = list[Path](), set[Path](), [folder]
+    for top in tops:  # which grows: links come last, so that what is there without them keeps its own name
+        for where, below, names in os.walk(top, onerror=fail):
+            real = Path(where).resolve()
+            if real in seen:
+                below.clear()
+                continue
+            seen.add(real)
+            found += (Path(where, name) for name in names)
+            tops += (path for path in (Path(where, name) for name in sorted(below)) if path.is_symlink())
     return sorted(path for path in found if path.suffix.lower() in SUFFIXES)
 
 

@@ -14,8 +14,9 @@ _INPUT = "image"
 _OUTPUTS = ("scores", "maps")
 
 # onnxruntime's errors have no common base but Exception.
-_ORT_ERRORS = tuple(
-    kind for kind in vars(onnxruntime_pybind11_state).values() if isinstance(kind, type) and issubclass(kind, Exception)
+_ORT_ERRORS: tuple[type[Exception], ...] = (
+    *(kind for kind in vars(onnxruntime_pybind11_state).values() if isinstance(kind, type) and issubclass(kind, Exception)),
+    UnicodeDecodeError,  # a name in the model, or onnxruntime's message about it, is no text
 )
 
 
@@ -42,12 +43,12 @@ class Session:
             self._session = onnxruntime.InferenceSession(
                 model, _options(self.threads), providers=["CPUExecutionProvider"]
             )
+            self.height, self.width, self.classes = self._check_contract()
         except _ORT_ERRORS as error:
             raise BundleError(
                 f"onnxruntime {onnxruntime.__version__} cannot load the model: {_first_line(error)}",
                 hint="Export the bundle again, or update onnxruntime.",
             ) from error
-        self.height, self.width, self.classes = self._check_contract()
 
     def run(self, batch: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Scores a batch of preprocessed frames.

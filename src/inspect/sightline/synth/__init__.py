@@ -11,6 +11,6 @@ without end.
 
 from sightline.synth.defects import CLASSES
 from sightline.synth.part import Part, render, stream
-from sightline.synth.write import write
+from sightline.synth.write import TRUTH, write
 
-__all__ = ["CLASSES", "Part", "render", "stream", "write"]
+__all__ = ["CLASSES", "TRUTH", "Part", "render", "stream", "write"]

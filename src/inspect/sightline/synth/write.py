@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sightline.errors import DataError
+from sightline.files import write_whole
 from sightline.synth.defects import CLASSES
 from sightline.synth.part import Part, check_arguments, check_share, part_seed, render
 
@@ -70,7 +71,7 @@ def write(
             rows.append(json.dumps(_save(root, f"{i + 1:0{digits}d}", part)))
             if progress is not None:
                 progress(i + 1, count)
-        _put(root / TRUTH, ("\n".join(rows) + "\n").encode())
+        write_whole(root / TRUTH, ("\n".join(rows) + "\n").encode())
     except OSError as error:
         raise DataError(
             f"{root}: expected a folder to write {count} images into, got: {error.strerror or error}",
@@ -112,9 +113,9 @@ def _save(root: Path, name: str, part: Part) -> dict[str, Any]:
     """Write one part's picture and mask, and return its row of the truth."""
     folder = part.labels[0] if part.labels else GOOD
     path, mask = f"images/{folder}/{name}.png", f"masks/{folder}/{name}_mask.png"
-    _put(root / path, _png(cv2.cvtColor(part.image, cv2.COLOR_RGB2BGR)))
+    write_whole(root / path, _png(cv2.cvtColor(part.image, cv2.COLOR_RGB2BGR)))
     if part.labels:
-        _put(root / mask, _png(part.mask))
+        write_whole(root / mask, _png(part.mask))
     return {
         "path": path,
         "labels": list(part.labels),
@@ -127,14 +128,3 @@ def _save(root: Path, name: str, part: Part) -> dict[str, Any]:
 def _png(image: NDArray[np.uint8] | cv2.typing.MatLike) -> bytes:
     """Encode an image. Encoding in memory, unlike ``cv2.imwrite``, leaves paths of any script and errors to Python."""
     return cv2.imencode(".png", image)[1].tobytes()
-
-
-def _put(path: Path, content: bytes) -> None:
-    """Write a file aside and move it into place, so that nobody ever reads half of it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(path.name + ".part")
-    try:
-        aside.write_bytes(content)
-        aside.replace(path)
-    finally:
-        aside.unlink(missing_ok=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -55,6 +56,7 @@ def connect(uri: str) -> MlflowClient:
 @contextmanager
 def reaching(uri: str) -> Iterator[None]:
     """Keeps MLflow quiet, and turns what it raises into a `TrackingError` of one line."""
+    outer = sys.exception()  # a run that fails is uploaded while its own exception is on the way
     loggers = [logging.getLogger(name) for name in _TALKATIVE]
     levels = [logger.level for logger in loggers]
     for logger in loggers:
@@ -64,7 +66,7 @@ def reaching(uri: str) -> Iterator[None]:
             warnings.simplefilter("ignore")
             yield
     except _FAILURES as error:
-        reason = _reason(error).replace(uri, shown(uri))
+        reason = _reason(error, outer).replace(uri, shown(uri))
         raise TrackingError(f"MLflow at {shown(uri)} does not take the run: {reason}") from error
     finally:
         for logger, level in zip(loggers, levels, strict=True):
@@ -82,6 +84,8 @@ def _open_database(uri: str) -> None:
     engine = sqlalchemy.create_engine(uri)
     try:
         file = engine.url.database if engine.url.get_backend_name() == "sqlite" else None
+        if engine.url.get_backend_name() == "sqlite" and file in (None, "", ":memory:"):
+            raise ValueError("expected a file, as in sqlite:///mlflow.db, got a database that ends with the process")
         if file and not file.startswith("file:"):
             Path(file).parent.mkdir(parents=True, exist_ok=True)
         sqlalchemy.inspect(engine).get_table_names()
@@ -89,8 +93,10 @@ def _open_database(uri: str) -> None:
         engine.dispose()
 
 
-def _reason(error: BaseException) -> str:
+def _reason(error: BaseException, outer: BaseException | None) -> str:
     """The first cause in one line: MLflow wraps a refused connection in four others."""
     while (cause := error.__cause__ or error.__context__) and not isinstance(cause, LookupError):
+        if cause is outer:
+            break
         error = cause
     return (str(error).strip().splitlines() or [type(error).__name__])[0][:300]

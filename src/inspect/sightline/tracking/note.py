@@ -12,8 +12,8 @@ from sightline.bundle.manifest import Manifest, Metric
 
 
 def headline(manifest: Manifest) -> list[Metric]:
-    """The figures over all types of defect; those of one type have its name after a slash."""
-    return [metric for metric in manifest.metrics if "/" not in metric.name]
+    """The manifest's own, as a list."""
+    return list(manifest.headline)
 
 
 def of_folder(path: Path, computer: str) -> str:
@@ -24,7 +24,7 @@ def of_folder(path: Path, computer: str) -> str:
 def of_bundle(bundle: Bundle) -> str:
     """The figures with their intervals, and what they were measured on and made of."""
     manifest = bundle.manifest
-    parity, origin, measured = manifest.parity, manifest.provenance, headline(manifest)
+    parity, origin, measured = manifest.parity, manifest.provenance, manifest.headline
     if measured:
         first = ", ".join(f"{m.name} {m.value:.4f} ({m.low:.4f} to {m.high:.4f})" for m in measured)
         groups = f"intervals at 95 %, over {max(m.count for m in measured)} groups of the test part"

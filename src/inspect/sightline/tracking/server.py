@@ -13,8 +13,8 @@ from mlflow.entities import Dataset, DatasetInput, Experiment, InputTag, Lifecyc
 from mlflow.exceptions import MlflowException
 
 from sightline.errors import TrackingError
+from sightline.runs import Artifact, DatasetPart, Event, Metrics, Params, Tags
 from sightline.tracking.client import connect, reaching, shown
-from sightline.train.record import Artifact, DatasetPart, Event, Metrics, Params, Tags
 
 _Row = TypeVar("_Row")
 

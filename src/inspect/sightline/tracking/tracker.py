@@ -13,10 +13,11 @@ from pydantic import BaseModel, ValidationError
 
 from sightline.bundle import Bundle
 from sightline.errors import SightlineError, TrackingError
+from sightline.files import write_whole
+from sightline.runs import RunFolder, Tags
 from sightline.tracking import note, registry
 from sightline.tracking.client import shown
 from sightline.tracking.server import NOTE, USER, VIEW, Server
-from sightline.train.record import RunFolder, Tags
 
 DEFAULT_URI = "sqlite:///mlflow.db"
 
@@ -92,13 +93,20 @@ class Tracker:
 
     def finish(self, status: Status) -> None:
         """Notes how the run ended and uploads all that is left; like `drain`, it does not fail."""
-        self._state.status = status
+        self.note(status)
         if self._settings.enabled:
             failed = self._attempt(self.upload)
             self._say(f'{failed}\nSend the run later: sightline track "{self._run.path}"' if failed else self.where())
 
+    def note(self, status: Status) -> None:
+        """Notes how the run ended, without sending it."""
+        self._state.status = status
+        self._save()
+
     def upload(self) -> None:
         """Sends all that the server has not got, registers the bundle if there is one, and closes the run.
+
+        The bundle of a run that failed or was killed is not registered: it is of before, or nobody knows what it is.
 
         Raises:
             TrackingError: The server cannot be reached or refuses.
@@ -108,7 +116,7 @@ class Tracker:
         server, sent = self._connect()
         self._send(server, sent)
         bundle = self._run.path / "bundle" / f"{self._run.recipe.name}-{self._run.recipe.version}"
-        if bundle.is_dir():
+        if bundle.is_dir() and self._state.status in ("RUNNING", "FINISHED"):
             self._publish(server, sent, Bundle.open(bundle))
             self._state.status = "FINISHED"
             self._save()
@@ -199,10 +207,8 @@ class Tracker:
             return _State()  # nothing is lost: a run is found again by its key, and what comes twice does no harm
 
     def _save(self) -> None:
-        aside = self._file.with_suffix(".part")
         try:
-            aside.write_text(self._state.model_dump_json(indent=1), encoding="utf-8")
-            aside.replace(self._file)
+            write_whole(self._file, self._state.model_dump_json(indent=1).encode())
         except OSError as error:
             raise TrackingError(f"{self._file} cannot be written: {error.strerror}") from error
 

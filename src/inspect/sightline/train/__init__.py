@@ -1,7 +1,6 @@
 """Training: from an index with splits to the weights of the best epoch, all of it on disk in a run folder."""
 
-from sightline.train.fit import fit, load
-from sightline.train.record import RunFolder
+from sightline.train.fit import check, fit, load
 from sightline.train.tasks.classify import LabelSpace
 
-__all__ = ["LabelSpace", "RunFolder", "fit", "load"]
+__all__ = ["LabelSpace", "check", "fit", "load"]

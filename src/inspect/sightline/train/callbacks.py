@@ -15,14 +15,19 @@ from typing_extensions import override
 from sightline import config
 from sightline.dataset.loader import mixed
 from sightline.errors import TrainError
+from sightline.runs import RunFolder
 from sightline.train import checkpoint
 from sightline.train.learner import Learner
 from sightline.train.machine import Load
-from sightline.train.record import RunFolder
 
 BEST, LAST = "best.pt", "last.ckpt"
 
 _JUDGED_BY = "validate/loss"
+
+
+def origin(run: RunFolder) -> dict[str, str]:
+    """What weights were trained from; what is made of them later is checked against it."""
+    return {"recipe": config.dump(run.recipe), "data": run.index.digest}
 
 
 class Keeper(Callback):
@@ -49,8 +54,7 @@ class Keeper(Callback):
     def on_save_checkpoint(self, trainer: Trainer, learner: LightningModule, checkpoint: dict[str, Any]) -> None:
         """Adds what a resumed run must know besides weights and optimiser."""
         checkpoint["run"] = {
-            "recipe": config.dump(self._run.recipe),
-            "data": self._run.index.digest,
+            **origin(self._run),
             "events": len(self._run.events()),
             "best_loss": self._best_loss,
             "best_epoch": self._best_epoch,
@@ -76,7 +80,7 @@ class Keeper(Callback):
         if _JUDGED_BY not in learner.figures or self._loss(learner) < self._best_loss:
             self._best_loss, self._best_epoch = self._loss(learner), epoch
             content = {"network": learner.judged.state_dict(), "epoch": epoch, "figures": learner.figures}
-            checkpoint.save(content, self._run.checkpoints / BEST)
+            checkpoint.save(content | {"run": origin(self._run)}, self._run.checkpoints / BEST)
         self._run.metrics(learner.figures | self._load.figures(), step=epoch)
         stopped = 0 < settings.patience <= epoch - self._best_epoch
         trainer.should_stop = trainer.should_stop or stopped

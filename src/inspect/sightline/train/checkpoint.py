@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import os
+import io
 import pickle
+import struct
 from pathlib import Path
 from typing import Any
 
@@ -12,26 +13,25 @@ from lightning.fabric.plugins import CheckpointIO
 from typing_extensions import override
 
 from sightline.errors import TrainError
+from sightline.files import write_whole
+
+# What torch.load raises for files that are cut off, of something else, or made to harm.
+_DAMAGED = (EOFError, LookupError, RuntimeError, TypeError, ValueError, pickle.UnpicklingError, struct.error)
 
 
 def save(content: dict[str, Any], path: Path) -> None:
-    """Writes aside, waits for the disk, and renames.
+    """Writes a checkpoint whole or not at all.
 
     Raises:
         TrainError: The disk is full or refuses; the file that was there before is whole.
     """
-    aside = path.with_suffix(".part")
+    made = io.BytesIO()  # not straight to the file: torch reports a full disk as RuntimeError without a reason
+    torch.save(content, made)
     try:
-        with aside.open("wb") as file:
-            torch.save(content, file)
-            file.flush()
-            os.fsync(file.fileno())
-        aside.replace(path)
-    except (OSError, RuntimeError) as error:  # torch reports a full disk as RuntimeError
-        aside.unlink(missing_ok=True)
-        reason = getattr(error, "strerror", None) or str(error).splitlines()[0]
+        write_whole(path, made.getbuffer())
+    except OSError as error:
         raise TrainError(
-            f"the checkpoint {path} cannot be written: {reason}",
+            f"the checkpoint {path} cannot be written: {error.strerror}",
             hint=f"The last whole one is kept. Make room, then: sightline train --resume {path.parent.parent}",
         ) from error
 
@@ -43,15 +43,21 @@ def load(path: Path) -> dict[str, Any]:
         TrainError: It is missing or damaged.
     """
     try:
-        content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+        content = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError as error:
         raise TrainError(
             f"expected {path}, but there is none", hint="Has training finished its first epoch?"
         ) from error
-    except (EOFError, OSError, RuntimeError, pickle.UnpicklingError) as error:
+    except (*_DAMAGED, OSError) as error:
         reason = (str(error).splitlines() or ["cut off"])[0]
-        raise TrainError(f"{path} is damaged: {reason}", hint="Train again: it cannot be gone on from.") from error
+        raise _damaged(path, reason) from error
+    if not isinstance(content, dict) or "run" not in content:
+        raise _damaged(path, "it is no checkpoint of a run")
     return content
+
+
+def _damaged(path: Path, reason: str) -> TrainError:
+    return TrainError(f"{path} is damaged: {reason}", hint="Train again: it cannot be resumed.")
 
 
 class WholeFiles(CheckpointIO):

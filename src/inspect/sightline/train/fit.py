@@ -25,17 +25,18 @@ from sightline.dataset.augment import Pipeline
 from sightline.dataset.loader import ImageDataset, batches
 from sightline.errors import TrainError
 from sightline.index import Split
+from sightline.runs import Metrics, RunFolder
 from sightline.train import checkpoint
 from sightline.train.callbacks import BEST, LAST, Bar, Keeper, Seeds
 from sightline.train.learner import Learner
 from sightline.train.machine import keep_freed_memory
 from sightline.train.networks import Network, build, load_weights
 from sightline.train.networks.norm import is_folded, unfold
-from sightline.train.record import Metrics, RunFolder
 from sightline.train.tasks.classify import LabelSpace, class_weights
 
 _GRADIENT_NORM = 5.0
 _UNFOLD_BATCHES = 32
+_MAY_CHANGE = {"version", "sector", "product", "decide", "track", "card"}  # sections that no weight depends on
 
 _Loader = DataLoader[tuple[Tensor, Tensor]]
 
@@ -51,7 +52,7 @@ def fit(run: RunFolder, *, after_epoch: Callable[[], None] = lambda: None) -> No
 
     Raises:
         TrainError: Data, weights or settings do not fit; the loss is no number; the disk is full.
-        KeyboardInterrupt: The user stopped it; what is on disk can be gone on from.
+        KeyboardInterrupt: The user stopped it; what is on disk can be resumed.
     """
     recipe, last = run.recipe, run.checkpoints / LAST
     state = checkpoint.load(last)["run"] if last.exists() else None
@@ -64,7 +65,7 @@ def fit(run: RunFolder, *, after_epoch: Callable[[], None] = lambda: None) -> No
     space = _label_space(run)
     train = _loader(run, space, Split.TRAIN, first_epoch=state["epochs"] if state else 0)
     validate = _loader(run, space, Split.VALIDATE)
-    _check(recipe, space, train, validate)
+    _check(run, space, train, validate)
     torch.manual_seed(recipe.seed)
     network = build(recipe.model, space.outputs, recipe.input)
     if state is None:
@@ -85,15 +86,32 @@ def fit(run: RunFolder, *, after_epoch: Callable[[], None] = lambda: None) -> No
     tqdm.write(f"best epoch {best['epoch'] + 1}: {figures or 'the last, for want of a validate part'}")
 
 
+def check(recipe: Recipe) -> None:
+    """Refuses a recipe that could not be trained, before any image is read.
+
+    Raises:
+        ConfigError: albumentations does not know a transform or a parameter.
+        TrainError: Backbone, layer, weights or precision cannot be had.
+    """
+    Pipeline(recipe.augment, recipe.input)
+    load_weights(build(recipe.model, 2, recipe.input), recipe.model)
+    _precision(recipe)
+
+
 def load(run: RunFolder) -> tuple[Network, LabelSpace]:
     """The network of the best epoch, in evaluation mode, and what its outputs mean.
 
     Raises:
-        TrainError: The run has no finished epoch, or its checkpoint is damaged.
+        TrainError: The run has no finished epoch, its checkpoint is damaged, or what it was trained from was changed.
     """
+    best = checkpoint.load(run.checkpoints / BEST)
+    _check_same(run, best["run"])
     space = _label_space(run)
     network = build(run.recipe.model, space.outputs, run.recipe.input)
-    network.load_state_dict(checkpoint.load(run.checkpoints / BEST)["network"])
+    try:
+        network.load_state_dict(best["network"])
+    except (KeyError, RuntimeError, TypeError) as error:
+        raise TrainError(f"{run.checkpoints / BEST} holds other weights than the recipe's network has") from error
     return network.eval(), space
 
 
@@ -121,15 +139,21 @@ def _loader(run: RunFolder, space: LabelSpace, split: Split, *, first_epoch: int
     )
 
 
-def _check(recipe: Recipe, space: LabelSpace, train: _Loader, validate: _Loader) -> None:
+def _check(run: RunFolder, space: LabelSpace, train: _Loader, validate: _Loader) -> None:
     if space.outputs < 2 and not space.multi_label:
         raise TrainError(
             f"expected at least two kinds of images to tell apart, got {', '.join(space.classes) or 'good'} alone",
             hint="Add images of good parts or of another defect.",
         )
+    if run.index.multi_label and not space.multi_label:
+        several = sum(len(sample.labels) > 1 for sample in run.index.samples)
+        raise TrainError(
+            f"multi_label: expected true, for {several} images show several types, got false",
+            hint="Leave it out: the data decide. Or leave those images out.",
+        )
     if not len(train):
         raise TrainError("expected images in the train part, but it is empty", hint="Lower the shares in data.split.")
-    if recipe.train.patience and not len(validate):
+    if run.recipe.train.patience and not len(validate):
         raise TrainError(
             "train.patience needs images in the validate part, but it is empty",
             hint="Raise data.split.validate, or set train.patience to 0.",
@@ -137,25 +161,23 @@ def _check(recipe: Recipe, space: LabelSpace, train: _Loader, validate: _Loader)
 
 
 def _check_same(run: RunFolder, state: Mapping[str, Any]) -> None:
-    """Refuses to go on with another recipe or other data than the run began with."""
-    began, now = (_flat(yaml.safe_load(text)) for text in (state["recipe"], config.dump(run.recipe)))
-    changed = sorted(key for key in began.keys() | now.keys() if began.get(key) != now.get(key))
+    """Refuses to go on with another recipe or other data than the weights were trained from."""
+    began, now = (config.flat(yaml.safe_load(text)) for text in (state["recipe"], config.dump(run.recipe)))
+    changed = sorted(
+        key
+        for key in began.keys() | now.keys()
+        if began.get(key) != now.get(key) and key.partition(".")[0] not in _MAY_CHANGE
+    )
     if changed:
         listed = "\n".join(f"  {key}: began with {began.get(key)}, is now {now.get(key)}" for key in changed)
         raise TrainError(
-            f"{run.path} cannot be gone on from, its recipe was changed:\n{listed}",
+            f"{run.path} was trained from another recipe:\n{listed}",
             hint="Put recipe.yaml back as it was, or train the changed recipe as a new run.",
         )
     if state["data"] != run.index.digest:
         raise TrainError(
-            f"{run.path} cannot be gone on from, its index.jsonl was changed", hint="Train as a new run instead."
+            f"{run.path} was trained on other data: its index.jsonl was changed", hint="Train as a new run instead."
         )
-
-
-def _flat(value: Any, prefix: str = "") -> dict[str, object]:  # noqa: ANN401 - any tree of YAML
-    if not isinstance(value, dict):
-        return {prefix.removesuffix("."): value}
-    return {key: leaf for name, inner in value.items() for key, leaf in _flat(inner, f"{prefix}{name}.").items()}
 
 
 def _initialise(network: Network, recipe: Recipe, train: _Loader) -> None:

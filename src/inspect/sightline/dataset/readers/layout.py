@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import codecs
-import difflib
 import logging
 import math
 import os
@@ -13,7 +12,7 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Generic, TypeVar
 
 from sightline.config.recipe import Section
-from sightline.errors import DataError
+from sightline.errors import DataError, did_you_mean
 from sightline.image import SUFFIXES
 from sightline.index import Box, Polygon, Sample
 
@@ -135,9 +134,10 @@ def read_text(path: Path) -> str:
     try:
         data = path.read_bytes()
     except OSError as error:
+        beside = _siblings(path)
         raise DataError(
             f"expected the file {path}, but it cannot be read: {error.strerror}",
-            hint=did_you_mean(path.name, _siblings(path)),
+            hint=did_you_mean(path.name, beside) or f"There is: {listed(beside)}.",
         ) from error
     try:
         return data.decode("utf-16" if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "utf-8-sig")
@@ -171,16 +171,6 @@ def clean_path(text: str, root: Path, *, where: str) -> str:
             hint="Paths are relative to `data.root`; take a root that holds all images.",
         )
     return str(path)
-
-
-def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """A hint that names the nearest known word, or all of them if none is near."""
-    candidates = list(known)
-    by_folded = {name.casefold(): name for name in candidates}
-    near = difflib.get_close_matches(word.casefold(), by_folded, n=1)
-    if near:
-        return f"Did you mean {by_folded[near[0]]!r}?"
-    return f"There is: {listed(candidates)}." if candidates else ""
 
 
 def listed(names: Sequence[str], most: int = 8) -> str:

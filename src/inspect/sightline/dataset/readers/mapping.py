@@ -8,9 +8,9 @@ from collections.abc import Collection, Iterable, Sequence
 from typing import TypeVar
 
 from sightline.config.recipe import Data
-from sightline.dataset.readers.layout import did_you_mean, listed
-from sightline.errors import DataError
-from sightline.index import Box, Polygon, Sample
+from sightline.dataset.readers.layout import listed
+from sightline.errors import DataError, did_you_mean
+from sightline.index import GOOD, Box, Polygon, Sample
 
 _MarkT = TypeVar("_MarkT", Box, Polygon)
 
@@ -80,7 +80,8 @@ def _refuse_unknown(named: Iterable[str], found: Sequence[str], setting: str) ->
     for label in sorted(named):
         if label not in found:
             raise DataError(
-                f"{setting} names the label {label!r}, which is not in the data", hint=did_you_mean(label, found)
+                f"{setting} names the label {label!r}, which is not in the data",
+                hint=did_you_mean(label, found) or f"There is: {listed(found)}.",
             )
 
 
@@ -93,7 +94,8 @@ def _refuse_unmet_good(data: Data, rows: Sequence[Sample], meaning: dict[str, st
     own = [label for label in data.good if label not in default]
     if own and all(meaning[label] for row in rows for label in row.labels) and all(row.labels for row in rows):
         raise DataError(
-            f"data.good is {listed(data.good)}, but no image is labelled so", hint=did_you_mean(own[0], sorted(meaning))
+            f"data.good is {listed(data.good)}, but no image is labelled so",
+            hint=did_you_mean(own[0], meaning) or f"There is: {listed(sorted(meaning))}.",
         )
 
 
@@ -116,8 +118,8 @@ def _refuse_confusable(labels: Collection[str]) -> None:
                 f"the labels {' and '.join(map(repr, same))} differ in case only",
                 hint=f"Rename one, in the data or in the recipe: `data.rename: {{{same[0]}: {same[1]}}}`.",
             )
-    if "good" in spellings:
+    if GOOD in spellings:
         raise DataError(
-            f"the label {spellings['good'][0]!r} stands for a defect here, but in an index good means no defect",
+            f"the label {spellings[GOOD][0]!r} stands for a defect here, but in an index {GOOD} means no defect",
             hint="Add it to `data.good`, or rename it with `data.rename`.",
         )

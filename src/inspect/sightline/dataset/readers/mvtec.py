@@ -8,7 +8,7 @@ from pathlib import Path
 from sightline.config.recipe import MvtecReader
 from sightline.dataset.readers.layout import Layout, counted, images, listed, logger, subfolders
 from sightline.errors import DataError
-from sightline.index import Sample, Split
+from sightline.index import GOOD, Sample, Split
 
 _PARTS = ("train", "validation", "test")
 _MASKS = "ground_truth"
@@ -35,7 +35,7 @@ class Mvtec(Layout[MvtecReader]):
             for path in images(self.root / part):
                 _, label, *inner = self._inside(path)
                 mask = masks.get((label, *inner[:-1], path.stem))
-                bare += part == "test" and label != "good" and mask is None
+                bare += part == "test" and label != GOOD and mask is None
                 yield Sample(path=self.relative(path), labels=(label,), mask=mask, split=split)
         if masks and bare:
             logger.warning("%s in %s without a mask", counted(bare, "defective image"), self.root / "test")
@@ -45,7 +45,7 @@ class Mvtec(Layout[MvtecReader]):
         if len(parts) < 3:
             raise DataError(
                 f"expected a folder per class in {path.parent}, found the image {path.name}",
-                hint=f"Put it into a class folder, {parts[0]}/good say.",
+                hint=f"Put it into a class folder, {parts[0]}/{GOOD} say.",
             )
         return parts
 

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from sightline.config.recipe import CsvReader
-from sightline.dataset.readers.layout import Layout, clean_path, did_you_mean, listed, read_text
-from sightline.errors import DataError
+from sightline.dataset.readers.layout import Layout, clean_path, listed, read_text
+from sightline.errors import DataError, did_you_mean
 from sightline.index import Sample, Split
 
 _DELIMITERS = (",", ";", "\t")
@@ -82,7 +82,7 @@ def _read(file: Path, named: list[str]) -> tuple[list[str], list[tuple[str, list
         if column not in header:
             raise DataError(
                 f"{file}: expected a column {column!r}, found {listed([*map(repr, header)], 20)}",
-                hint=f"{did_you_mean(column, header)} Columns are named under `data.reader` in the recipe.",
+                hint=f"{did_you_mean(column, header)} Columns are named under `data.reader` in the recipe.".strip(),
             )
         if header.count(column) > 1:
             raise DataError(f"{file}: the column {column!r} stands there twice", hint="Rename or remove one.")

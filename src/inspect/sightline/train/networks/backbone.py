@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping
 from enum import Enum
 from typing import Any
@@ -13,7 +12,7 @@ from torch import Tensor, nn
 from torchvision.models import get_model, get_model_builder, list_models
 from torchvision.models.feature_extraction import create_feature_extractor, get_graph_node_names
 
-from sightline.errors import TrainError
+from sightline.errors import TrainError, did_you_mean
 
 _OTHER_TASKS = {
     "detection": "object detection",
@@ -44,15 +43,13 @@ class Features(nn.Module):
 
     Attributes:
         body: The graph up to the node.
-        node: Name of the node.
         channels: C.
         grid: h and w for the input's shape that it was made for.
     """
 
-    def __init__(self, body: nn.Module, node: str, layout: Layout, channels: int, grid: tuple[int, int]) -> None:
+    def __init__(self, body: nn.Module, layout: Layout, channels: int, grid: tuple[int, int]) -> None:
         super().__init__()
         self.body = body
-        self.node = node
         self.channels = channels
         self.grid = grid
         self._layout = layout
@@ -97,7 +94,7 @@ def extract(name: str, shape: tuple[int, int], layer: str | None = None) -> Feat
         channels, grid = size[3], (size[1], size[2])
     else:
         channels, grid = size[2], _token_grid(size[1], large[node][1])
-    return Features(body, node, layout, channels, grid)
+    return Features(body, layout, channels, grid)
 
 
 def _check(name: str) -> None:
@@ -110,11 +107,9 @@ def _check(name: str) -> None:
             f"model.backbone: expected a classification model, but {name} is for {_OTHER_TASKS.get(package, package)}",
             hint="Any classification model of torchvision will do, such as mobilenet_v3_small or resnet18.",
         )
-    close = difflib.get_close_matches(name.lower().replace("-", "_"), known, n=3, cutoff=0.5)
-    meant = f"Did you mean {' or '.join(close)}?" if close else "Such as mobilenet_v3_small or resnet18."
     raise TrainError(
         f"model.backbone: expected a classification model of torchvision {torchvision.__version__}, got {name!r}",
-        hint=meant,
+        hint=did_you_mean(name, known) or "Such as mobilenet_v3_small or resnet18.",
     )
 
 
@@ -189,11 +184,10 @@ def _named_map(name: str, layer: str, nodes: _Shapes, layouts: Mapping[str, Layo
     below = [node for node in nodes if node == layer or node.startswith(layer + ".")]
     if not below:
         parts = {".".join(node.split(".")[: n + 1]) for node in nodes for n in range(node.count(".") + 1)}
-        close = difflib.get_close_matches(layer, sorted(parts), n=3)
         tops = dict.fromkeys(node.split(".")[0] for node in nodes)
         raise TrainError(
             f"model.layer: expected a node of {name}, got {layer!r}",
-            hint=f"Did you mean {' or '.join(close)}?" if close else f"At the top it has: {', '.join(tops)}.",
+            hint=did_you_mean(layer, sorted(parts)) or f"At the top it has: {', '.join(tops)}.",
         )
     node = below[-1]
     if node not in layouts:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import difflib
-import logging
 import pickle
-from collections.abc import Mapping
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.error import URLError
@@ -16,10 +14,8 @@ from torchvision.models import get_model, get_model_weights
 from torchvision.models.vision_transformer import interpolate_embeddings
 
 from sightline.config.recipe import Model
-from sightline.errors import TrainError
+from sightline.errors import TrainError, did_you_mean
 from sightline.train.networks.network import Network
-
-_log = logging.getLogger(__name__)
 
 _LEAST_SHARE = 0.5
 _COUNTER = "num_batches_tracked"
@@ -34,15 +30,15 @@ class WeightReport:
         source: torchvision's name or the file.
         loaded: Tensors that were taken over.
         missing: Tensors of the backbone that the weights lack; they keep random values.
-        unused: Tensors that the backbone has no place for, such as the classifier's.
         shape_mismatch: Tensors that the weights have in another shape; they keep random values.
+        layer: For ``model.layer``: the deepest module up to which every tensor was loaded, or empty.
     """
 
     source: str
     loaded: tuple[str, ...]
     missing: tuple[str, ...]
-    unused: tuple[str, ...]
     shape_mismatch: tuple[str, ...]
+    layer: str
 
     @property
     def whole(self) -> bool:
@@ -56,17 +52,17 @@ class WeightReport:
         if self.whole:
             return f"{self.source}: all {total} tensors of the backbone loaded"
         some = ", ".join(lacking[:4]) + (f" and {len(lacking) - 4} more" if len(lacking) > 4 else "")
-        return f"{self.source}: {len(self.loaded)} of {total} tensors of the backbone loaded; random stay {some}"
+        hint = f"; `model.layer: {self.layer}` uses only what was loaded" if self.layer else ""
+        return f"{self.source}: {len(self.loaded)} of {total} tensors of the backbone loaded; random stay {some}{hint}"
 
 
 def load_weights(network: Network, model: Model) -> WeightReport | None:
     """Loads the weights that a recipe names into a network's backbone; a classifier among them is ignored.
 
-    Weights that cover only a part are taken, and what they lack is logged as a warning, as long as they cover at least
-    half of the backbone's tensors.
+    Weights that cover only a part are taken as long as they cover at least half of the backbone's tensors.
 
     Returns:
-        What was loaded, or None if the recipe asks for random weights.
+        What was loaded and what they lack, or None if the recipe asks for random weights.
 
     Raises:
         TrainError: The weights cannot be found, downloaded or read, or they belong to another network.
@@ -82,8 +78,8 @@ def load_weights(network: Network, model: Model) -> WeightReport | None:
         source=model.weights,
         loaded=tuple(matching),
         missing=tuple(name for name in wanted if name not in found),
-        unused=tuple(name for name in found if name not in wanted and not name.endswith(_COUNTER)),
         shape_mismatch=tuple(name for name in wanted if name in found and name not in matching),
+        layer=_last_whole_layer(list(wanted), matching),
     )
     if len(matching) < _LEAST_SHARE * len(wanted):
         raise TrainError(
@@ -91,7 +87,6 @@ def load_weights(network: Network, model: Model) -> WeightReport | None:
             hint="Check that model.backbone is the architecture that the file was saved from.",
         )
     body.load_state_dict(matching, strict=False)
-    _log.log(logging.INFO if report.whole else logging.WARNING, "%s%s", report.text(), _layer_hint(report, wanted))
     return report
 
 
@@ -103,10 +98,9 @@ def _read(source: str, backbone: str) -> dict[str, Tensor]:
     if path.is_file():
         return _read_file(path)
     names = ["DEFAULT", *known]
-    close = difflib.get_close_matches(source, names, n=1)
     raise TrainError(
         f"model.weights: expected a file, null or, for {backbone}, {' or '.join(dict.fromkeys(names))}; got {source!r}",
-        hint=f"Did you mean {close[0]}?" if close else "There is no such file.",
+        hint=did_you_mean(source, names) or "There is no such file.",
     )
 
 
@@ -153,16 +147,11 @@ def _fit_positions(found: dict[str, Tensor], wanted: Mapping[str, Tensor]) -> di
     return {**found, **resized}
 
 
-def _layer_hint(report: WeightReport, wanted: Mapping[str, Tensor]) -> str:
-    """Names the deepest module up to which everything was loaded, for ``model.layer``."""
-    lacking = set(report.missing + report.shape_mismatch)
-    names = list(wanted)
-    first = next((n for n, name in enumerate(names) if name in lacking), 0)
-    if not first:
+def _last_whole_layer(wanted: Sequence[str], loaded: Container[str]) -> str:
+    """The deepest module up to which every tensor was loaded; empty if the first lacks already, or none does."""
+    lacking = [name for name in wanted if name not in loaded]
+    if not lacking or lacking[0] == wanted[0]:
         return ""
-    parts = names[first - 1].split(".")
-    for depth in range(1, len(parts)):
-        module = ".".join(parts[:depth])
-        if not any(name.startswith(module + ".") for name in lacking):
-            return f"; `model.layer: {module}` uses only what was loaded"
-    return ""
+    parts = wanted[wanted.index(lacking[0]) - 1].split(".")
+    modules = (".".join(parts[:depth]) for depth in range(1, len(parts)))
+    return next((one for one in modules if not any(name.startswith(one + ".") for name in lacking)), "")

@@ -10,18 +10,23 @@ bundle/          what was exported
 
 from __future__ import annotations
 
+import itertools
 import os
+import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+from filelock import FileLock, Timeout
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from sightline import config
 from sightline.config import Recipe
 from sightline.errors import TrainError
+from sightline.files import write_whole
 from sightline.index import Index
 
 
@@ -97,20 +102,29 @@ class RunFolder:
             TrainError: The folder cannot be written.
         """
         index = index.model_copy(update={"root": index.root.absolute()})  # the folder may be opened from anywhere
-        now = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
-        path = runs / f"{recipe.name}-{now}"
         try:
-            for number in range(2, 1000):
-                if not path.exists():
-                    break
-                path = runs / f"{recipe.name}-{now}-{number}"
+            path = _claimed(runs, f"{recipe.name}-{datetime.now(UTC):%Y%m%d-%H%M%S}")
             for name in ("checkpoints", "artifacts"):
-                (path / name).mkdir(parents=True)
+                (path / name).mkdir()
             (path / "recipe.yaml").write_text(config.dump(recipe), encoding="utf-8")
         except OSError as error:
-            raise TrainError(f"the run folder {path} cannot be written: {error.strerror}") from error
+            raise TrainError(f"{runs} cannot be written: {error.strerror}") from error
         index.save(path / "index.jsonl")
         return cls(path, recipe, index)
+
+    @staticmethod
+    def check_room(runs: Path) -> None:
+        """Makes the folder of run folders, and refuses one that cannot be written.
+
+        Raises:
+            TrainError: It cannot.
+        """
+        try:
+            runs.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=runs):
+                pass
+        except OSError as error:
+            raise TrainError(f"{runs} cannot be written: {error.strerror}", hint="Name another with --runs.") from error
 
     @classmethod
     def open(cls, path: Path) -> RunFolder:
@@ -138,6 +152,27 @@ class RunFolder:
         """Folder of what training goes on from."""
         return self.path / "checkpoints"
 
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keeps other processes from training or exporting the run at the same time.
+
+        Raises:
+            TrainError: Another one is at it.
+        """
+        lock = FileLock(self.path / ".lock")
+        try:
+            lock.acquire(timeout=0)
+        except Timeout as error:
+            raise TrainError(
+                f"{self.path} is being trained or exported by another process", hint="Wait for it, or stop it."
+            ) from error
+        except OSError as error:
+            raise TrainError(f"{self.path} cannot be written: {error.strerror}") from error
+        try:
+            yield
+        finally:
+            lock.release()
+
     def params(self, values: Mapping[str, object]) -> None:
         """Records flat settings."""
         self._append(Params(values={key: str(value) for key, value in values.items()}))
@@ -162,7 +197,16 @@ class RunFolder:
         """Everything recorded, in order."""
         if not self._log.exists():
             return []
-        return [_EVENT.validate_json(line) for line in self._log.read_bytes().splitlines() if line.strip()]
+        found: list[Event] = []
+        for number, line in enumerate(self._log.read_bytes().splitlines(), start=1):
+            try:
+                found.append(_EVENT.validate_json(line))
+            except ValidationError as error:
+                raise TrainError(
+                    f"{self._log}, line {number}: expected an event of the run, got {line[:60]!r}",
+                    hint="The file is damaged. Without that line the rest can be sent and resumed.",
+                ) from error
+        return found
 
     def history(self) -> dict[str, list[tuple[int, float]]]:
         """Name of a figure -> (epoch, value), for figures recorded each epoch (``train/``, ``validate/``)."""
@@ -200,6 +244,18 @@ class RunFolder:
             self._replace_log(whole)
 
     def _replace_log(self, data: bytes) -> None:
-        aside = self._log.with_suffix(".part")
-        aside.write_bytes(data)
-        aside.replace(self._log)
+        try:
+            write_whole(self._log, data)
+        except OSError as error:
+            raise TrainError(f"{self._log} cannot be written: {error.strerror}") from error
+
+
+def _claimed(runs: Path, name: str) -> Path:
+    """A new folder of that name, or of the next one that is free."""
+    runs.mkdir(parents=True, exist_ok=True)
+    for number in itertools.count(1):
+        path = runs / (name if number == 1 else f"{name}-{number}")
+        with suppress(FileExistsError):
+            path.mkdir()
+            return path
+    raise AssertionError  # there is always a next number

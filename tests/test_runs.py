@@ -3,9 +3,30 @@
 import pytest
 
 from sightline import config
+from sightline.config import Recipe
 from sightline.errors import TrainError
-from sightline.index import Index
-from sightline.train.record import Artifact, DatasetPart, Metrics, Params, RunFolder, Tags
+from sightline.index import Index, Sample, Split
+from sightline.runs import Artifact, DatasetPart, Metrics, Params, RunFolder, Tags
+
+
+@pytest.fixture
+def parts(tmp_path):
+    """An index of two images."""
+    root = tmp_path / "parts"
+    root.mkdir()
+    for name in ("1.png", "2.png"):
+        (root / name).write_bytes(b"")
+    return Index.build(root, [Sample(path=f"{n}.png", split=Split.TRAIN, digest=str(n)) for n in (1, 2)])
+
+
+@pytest.fixture
+def recipe(parts):
+    return Recipe.model_validate({"name": "parts", "data": {"root": str(parts.root)}})
+
+
+@pytest.fixture
+def new_run(tmp_path, recipe, parts):
+    return lambda: RunFolder.create(tmp_path / "runs", recipe, parts)
 
 
 @pytest.fixture
@@ -83,3 +104,29 @@ def test_says_where_it_cannot_write(tmp_path, recipe, parts):
     (tmp_path / "runs").write_text("a file in the way")
     with pytest.raises(TrainError, match="cannot be written"):
         RunFolder.create(tmp_path / "runs", recipe, parts)
+
+
+def test_a_line_that_is_no_event_is_said(run):
+    run.params({"a": 1})
+    log = run.path / "events.jsonl"
+    log.write_bytes(b'{"kind": "nothing"}\n' + log.read_bytes())
+    with pytest.raises(TrainError, match=r"events\.jsonl, line 1"):
+        RunFolder.open(run.path).events()
+
+
+def test_two_processes_do_not_work_on_one_run(run):
+    with run.locked(), pytest.raises(TrainError, match="another process"), RunFolder.open(run.path).locked():
+        raise AssertionError
+    with run.locked():
+        pass
+
+
+def test_runs_of_the_same_second_get_folders_of_their_own(run):
+    paths = {RunFolder.create(run.path.parent, run.recipe, run.index).path for _ in range(3)}
+    assert len(paths) == 3
+
+
+def test_a_folder_that_cannot_be_written_is_said(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(TrainError, match="cannot be written"):
+        RunFolder.check_room(tmp_path / "file" / "runs")
