@@ -60,7 +60,7 @@ class TestTheMiddleThird:
         suffix, parameters = FORMATS[name]
         data = encode(suffix, texture(), *parameters)
         assert image.decode(data).shape == (320, 400, 3)
-        with pytest.raises(ImageError, match="damaged|cannot be decoded"):
+        with pytest.raises(ImageError, match=r"damaged|cannot be decoded"):
             image.decode(harm(data, len(data) // 3, 2 * len(data) // 3))
 
     def test_of_lossless_webp_is_missed_where_it_is_zeros(self):
@@ -78,7 +78,7 @@ class TestASmallPart:
         suffix, parameters = FORMATS[name]
         data = encode(suffix, texture(seed=2), *parameters)
         start = int(place * len(data))
-        with pytest.raises(ImageError, match="damaged|cannot be decoded"):
+        with pytest.raises(ImageError, match=r"damaged|cannot be decoded"):
             image.decode(harm(data, start, start + 2048))
 
     def test_a_restart_mark_out_of_turn_is_seen(self):
@@ -128,6 +128,8 @@ class TestWholePicturesAreRead:
     @settings(max_examples=100, deadline=None)
     def test_tiff(self, picture, compression, predictor, rows, grey):
         options = (cv2.IMWRITE_TIFF_COMPRESSION, compression, cv2.IMWRITE_TIFF_PREDICTOR, predictor)
+        if grey:
+            picture[..., 1:] = picture[..., :1]
         stored = picture[..., 0] if grey else picture
         data = encode(".tif", stored, *options, cv2.IMWRITE_TIFF_ROWSPERSTRIP, rows)
         assert np.array_equal(image.decode(data), picture[..., ::-1])

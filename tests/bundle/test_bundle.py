@@ -136,6 +136,12 @@ class TestManifest:
             (lambda d: d.update(classes=["red", "red", "blue"]), "expected distinct names"),
             (lambda d: d["golden"][0].update(scores=[0.5]), "golden/001.png: expected 3 scores, got 1"),
             (lambda d: d.update(tolerance=0), "tolerance: Input should be greater than 0"),
+            (lambda d: d.update(tolerance=1e308), "tolerance: Input should be less than or equal to 0.05"),
+            (lambda d: d.update(contract=True), "this runtime knows contract 1, found True"),
+            (lambda d: d.update(runtime_needed="9" * 5000 + ".0.0"), "runtime_needed: String should match"),
+            (lambda d: d.update(runtime_needed="1.2." + "9" * 5000), "runtime_needed: String should match"),
+            (lambda d: d.update(version="1.2." + "9" * 5000), "version: String should match"),
+            (lambda d: d.update(product="\ud800"), "surrogates not allowed"),
         ],
     )
     def test_each_fault_is_said(self, folder, change, reason):

@@ -140,6 +140,20 @@ class TestWrite:
         for path in whole:
             Bundle.open(path)
 
+    def test_what_does_not_prove_itself_replaces_nothing(self, folder):
+        before = bundle.Bundle.open(folder)
+
+        def refuse(path):
+            assert bundle.Bundle.open(path).manifest.product == "other"
+            raise BundleError("no")
+
+        manifest = before.manifest.model_copy(update={"product": "other"})
+        files = {name: before.read(name) for name in before.manifest.files}
+        with pytest.raises(BundleError, match="no"):
+            bundle.write(folder.parent, manifest, files, replace=True, prove=refuse)
+        assert bundle.Bundle.open(folder).digest == before.digest
+        assert [path.name for path in folder.parent.iterdir()] == [folder.name]
+
 
 class TestZip:
     def test_same_bundle_same_bytes_same_digest(self, folder, tmp_path):
@@ -165,6 +179,11 @@ class TestZip:
         with pytest.raises(BundleError, match="is there already"):
             bundle.pack(folder, target)
         assert bundle.pack(folder, target, replace=True) == target
+
+    def test_a_bundle_is_not_packed_into_itself(self, folder):
+        with pytest.raises(BundleError, match="outside the bundle"):
+            bundle.pack(folder, folder / "a.zip")
+        bundle.Bundle.open(folder)
 
     def test_a_damaged_bundle_is_not_packed(self, folder, tmp_path):
         (folder / "card.md").write_text("other")

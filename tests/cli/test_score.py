@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import shlex
 import subprocess
 import sys
 import time
@@ -12,6 +13,7 @@ import pytest
 import bundle_factory
 from sightline import image
 from sightline.cli import main
+from sightline.errors import DataError
 
 SIGHTLINE = [sys.executable, "-m", "sightline.cli"]
 
@@ -84,11 +86,21 @@ class TestImages:
         assert "error: found no image in" in said
         assert ".png" in said
 
-    def test_an_empty_folder_beside_others_is_noted(self, score, parts, tmp_path):
+    @pytest.mark.parametrize("nothing", ["empty", "no*.png"])
+    def test_where_something_asked_for_is_not_there_the_rest_is_scored_and_the_exit_code_tells(
+        self, score, parts, tmp_path, nothing
+    ):
         (tmp_path / "empty").mkdir()
-        code, lines, said = score(parts / "ok.png", tmp_path / "empty")
-        assert (code, len(lines)) == (0, 1)
-        assert f"note: no image in {tmp_path / 'empty'}" in said
+        code, lines, said = score(tmp_path / nothing, parts / "ok.png", "--fail-on", "NOT_INSPECTED")
+        assert (code, [line["outcome"] for line in lines]) == (2, ["OK"])
+        assert f"error: found no image in {tmp_path / nothing}" in said
+
+    @pytest.mark.skipif(os.name == "nt", reason="makes a symbolic link")
+    def test_a_link_to_a_folder_is_followed(self, score, parts, tmp_path):
+        (tmp_path / "top").mkdir()
+        (tmp_path / "top" / "today").symlink_to(parts / "deep")
+        _, lines, _ = score(tmp_path / "top")
+        assert [line["frame"] for line in lines] == [str(tmp_path / "top" / "today" / "ng.png")]
 
 
 class TestList:
@@ -107,6 +119,24 @@ class TestList:
         done = self.run(bundle, b"\n")
         assert done.returncode == 2
         assert b"expected paths of images on standard input" in done.stderr
+
+    def test_a_folder_that_cannot_be_searched_is_answered_and_the_rest_goes_on(
+        self, bundle, parts, tmp_path, monkeypatch, capfdbinary
+    ):
+        """As another user: one who may do everything can search every folder."""
+        (tmp_path / "list").write_text(f"{parts / 'ok.png'}\n{parts / 'deep'}\n{parts / 'ng.png'}\n")
+
+        def locked(folder):
+            raise DataError(f"{folder}: the folder cannot be searched (Permission denied)")
+
+        monkeypatch.setattr("sightline.runtime.score.find_images", locked)
+        with (tmp_path / "list").open() as stream:
+            monkeypatch.setattr(sys, "stdin", stream)
+            code = main(["score", bundle, "-"])
+        out, err = capfdbinary.readouterr()
+        assert [json.loads(line)["outcome"] for line in out.splitlines()] == ["OK", "NOT_INSPECTED", "NG"]
+        assert b"the folder cannot be searched (Permission denied)" in err
+        assert code == 2
 
     def test_each_is_answered_as_it_comes(self, bundle, parts):
         with subprocess.Popen(
@@ -157,6 +187,64 @@ class TestOutput:
         assert (code, lines) == (2, [])
         assert "error: " in said
         assert "file" in said
+
+    def test_a_run_that_fails_or_finds_nothing_keeps_the_old_result(self, score, bundle, parts, tmp_path):
+        keep, file = tmp_path / "keep.csv", tmp_path / "file"
+        keep.write_text("old\n")
+        file.touch()
+        assert score(parts, "-o", keep, "--overlay", file, "--format", "csv")[0] == 2
+        empty = [*SIGHTLINE, "score", bundle, "-", "--format", "csv", "-o", str(keep)]
+        assert subprocess.run(empty, input=b"", capture_output=True, check=False).returncode == 2
+        assert keep.read_text() == "old\n"
+        assert score(parts / "ok.png", "-o", keep, "--format", "csv")[0] == 0
+        assert keep.read_text().startswith("frame,")
+
+    @pytest.mark.parametrize(
+        "options",
+        [
+            ("-o", "same", "--report", "same"),
+            ("-o", "same", "--report", "sub/../same"),
+            ("-o", "same", "--overlay", "same"),
+            ("--report", "same", "--overlay", "same"),
+            ("-o", "part.png"),
+            ("--report", "."),
+        ],
+    )
+    def test_places_that_would_overwrite_each_other_or_an_image(self, score, parts, tmp_path, monkeypatch, options):
+        monkeypatch.chdir(tmp_path)
+        before = sorted(tmp_path.rglob("*"))
+        code, lines, said = score(parts, *options)
+        assert (code, lines) == (2, [])
+        assert "same place" in said or "expected a file" in said
+        assert sorted(tmp_path.rglob("*")) == before
+
+    @pytest.mark.parametrize("option", ["-o", "--report", "--overlay"])
+    @pytest.mark.parametrize("place", ["new", "bundle.json", "deep/er/new", "."])
+    def test_nothing_is_written_into_the_bundle(self, parts, tmp_path, monkeypatch, capsys, option, place):
+        folder = bundle_factory.write_bundle(tmp_path)
+        monkeypatch.chdir(folder)
+        assert main(["score", ".", str(parts), option, place]) == 2
+        assert "expected a place outside the bundle" in capsys.readouterr().err
+        assert main(["score", ".", str(parts / "ok.png")]) == 0
+
+    @pytest.mark.skipif(os.name == "nt", reason="closes streams as a POSIX shell does")
+    @pytest.mark.parametrize(
+        ("redirection", "code", "said"),
+        [
+            ("{} - <&-", 2, b"expected paths of images on standard input, which is closed"),
+            ("{} {} >&-", 2, b"standard output is closed"),
+            ("{} {} 2>&-", 0, b""),
+        ],
+    )
+    def test_closed_streams(self, bundle, parts, redirection, code, said):
+        command = (
+            shlex.join(SIGHTLINE) + " score " + redirection.format(*map(shlex.quote, (bundle, str(parts / "ok.png"))))
+        )
+        done = subprocess.run(["sh", "-c", command], capture_output=True, check=False)
+        assert done.returncode == code
+        assert said in done.stderr
+        assert b"Traceback" not in done.stderr
+        assert [json.loads(line)["outcome"] for line in done.stdout.splitlines()] == ["OK"] * (code == 0)
 
     @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="this system has no /dev/full")  # noqa: PTH110
     def test_a_full_disk(self, score, parts):

@@ -86,10 +86,26 @@ class TestInspect:
 
     @pytest.mark.parametrize(
         "source",
-        [None, 17, Frame(None, "camera 1"), [[1, 2]], np.zeros((4, 4), np.float64), np.zeros((0, 4), np.uint8)],
+        [
+            None,
+            17,
+            Frame(None, "camera 1"),
+            [[1, 2]],
+            np.zeros((4, 4), np.float64),
+            np.zeros((0, 4), np.uint8),
+            "",
+            ".",
+        ],
     )
     def test_what_is_no_image_is_not_inspected(self, inspector, source):
-        assert inspector.inspect(source).outcome is Outcome.NOT_INSPECTED
+        verdict = inspector.inspect(source)
+        assert verdict.outcome is Outcome.NOT_INSPECTED
+        assert not verdict.reasons[0].startswith(":")
+
+    @pytest.mark.filterwarnings("ignore:the matrix subclass:PendingDeprecationWarning")
+    @pytest.mark.parametrize("kind", [np.matrix, np.ma.masked_array, np.asarray])
+    def test_an_array_of_another_class_is_its_pixels(self, inspector, kind):
+        assert inspector.inspect(kind(np.zeros((9, 9), np.uint8))).outcome is Outcome.OK
 
     @given(
         hnp.arrays(

@@ -107,7 +107,6 @@ class TestLines:
         with pytest.raises(DataError, match="cannot be written"), results.Lines.create(tmp_path / "file" / "out"):
             pass
 
-
     def test_what_a_file_held_is_kept_until_the_first_line(self, tmp_path):
         path, new = tmp_path / "out", tmp_path / "new"
         path.write_text("an old result, longer than the new one\n")
@@ -173,7 +172,6 @@ class TestOverlay:
         assert len(set(saved)) == 2
         assert all(image.read(path).size for path in saved)
         assert overlay.save(inspection(name=frames[0]), MANIFEST, tmp_path) == saved[0]
-
 
     @pytest.mark.parametrize("stem", ["x" * 245, "検" * 81, "ä" * 120 + "b"])
     def test_a_name_that_is_as_long_as_names_may_be(self, tmp_path, stem):
@@ -256,7 +254,7 @@ def test_verdicts_go_on_without_overlays_and_it_is_said_at_the_end(tmp_path, mon
         outputs = Outputs(inspector, lines, overlays=tmp_path / "o", report=tmp_path / "report.html")
         for one in each:
             outputs.take(one)
-        with pytest.raises(DataError, match="3 overlays could not be written, .*No space left on device"):
+        with pytest.raises(DataError, match=r"3 overlays could not be written, .*No space left on device"):
             outputs.finish()
     rows = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text(encoding="utf-8").splitlines()]
     assert [row["outcome"] for row in rows] == ["NG"] * 3

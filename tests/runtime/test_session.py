@@ -57,6 +57,13 @@ def test_what_is_no_model(model):
         Session(model)
 
 
+@pytest.mark.parametrize("name", [b"scores", b"Sigmoid"])
+def test_a_name_in_the_model_that_is_no_text_is_a_bundle_error(name, capfd):
+    with pytest.raises(BundleError, match="cannot load the model"):
+        Session(bundle_factory.model().replace(name, b"\xff" * len(name)))
+    assert capfd.readouterr() == ("", "")
+
+
 def test_no_file_outside_is_read(tmp_path, monkeypatch):
     """A model may ask for weights in another file; there is none in a bundle."""
     (tmp_path / "weights.bin").write_bytes(np.float32(1 / 255).tobytes())

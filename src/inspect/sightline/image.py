@@ -27,7 +27,7 @@ _PAD_GREY = 114
 
 _AS_STORED = cv2.IMREAD_ANYDEPTH | cv2.IMREAD_ANYCOLOR
 
-_LARGEST_FILE = 2**31
+LARGEST_FILE = 2**31
 """Bytes; a file beyond is no image of this trade, and is not read."""
 
 
@@ -38,16 +38,28 @@ def read(path: Path, *, bits: int = 16) -> NDArray[np.uint8]:
         ImageError: The file cannot be read or decoded.
     """
     name = path.name or str(path)
+    return decode(read_bytes(path, name=name), name=name, bits=bits)
+
+
+def read_bytes(path: Path, *, name: str) -> bytes:
+    """Reads an image file as it is stored, to be decoded.
+
+    Args:
+        path: The file.
+        name: What the error message calls it.
+
+    Raises:
+        ImageError: It is no file, larger than 2 GiB, or cannot be read.
+    """
     try:
         facts = path.stat()
-        if not stat.S_ISREG(facts.st_mode) or facts.st_size > _LARGEST_FILE:
+        if not stat.S_ISREG(facts.st_mode) or facts.st_size > LARGEST_FILE:
             raise ImageError(f"{name}: expected a file of at most 2 GiB, got {_describe(facts)}")
-        data = path.read_bytes()  # not cv2.imread: it cannot open non-ASCII paths on Windows
+        return path.read_bytes()  # not cv2.imread: it cannot open non-ASCII paths on Windows
     except OSError as error:
         raise ImageError(f"{name}: cannot be read ({error.strerror or error})") from error
     except ValueError as error:  # a zero byte in the name
         raise ImageError(f"{path.name!r}: cannot be read ({error})") from error
-    return decode(data, name=name, bits=bits)
 
 
 def _describe(facts: os.stat_result) -> str:

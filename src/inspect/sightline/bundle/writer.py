@@ -77,6 +77,8 @@ def pack(path: Path, target: Path | None = None, *, replace: bool = False) -> Pa
     bundle = Bundle.open(path)
     name = f"{bundle.manifest.name}-{bundle.manifest.version}"
     target = target or path.absolute().parent / f"{name}.zip"
+    if path.is_dir() and path.resolve() in target.resolve().parents:
+        raise BundleError(f"{target}: expected a place outside the bundle, whose files must not change")
     _check_free(target, replace=replace)
     aside = target.with_name(f"{target.name}.{uuid.uuid4().hex}.part")
     try:

@@ -61,11 +61,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     Raises:
         SystemExit: argparse printed a help text (0) or refused the arguments (2).
     """
+    _stand_in_for_closed_stderr()
     _escape_what_cannot_be_printed()
     try:
         arguments = _parse(argv)
         code: int = arguments.run(arguments)
-        sys.stdout.flush()  # here, where a closed pipe is still caught
+        _flush()  # here, where a closed pipe is still caught
     except SightlineError as error:
         return _report(error)
     except ModuleNotFoundError as error:
@@ -79,7 +80,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except OSError as error:
         code = _report(_system_error(error))
         try:
-            sys.stdout.flush()
+            _flush()
         except OSError:
             _abandon_output()
     return code
@@ -123,6 +124,17 @@ def _parser() -> Parser:
     for name in COMMANDS:
         importlib.import_module(f"sightline.cli.{name}").add(commands)
     return parser
+
+
+def _stand_in_for_closed_stderr() -> None:
+    """Give what is told a place (`2>&-`): the next file opened would get the number, and the messages with it."""
+    if sys.stderr is None:
+        sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - for as long as the process lives
+
+
+def _flush() -> None:
+    if sys.stdout is not None:  # `>&-`
+        sys.stdout.flush()
 
 
 def _escape_what_cannot_be_printed() -> None:

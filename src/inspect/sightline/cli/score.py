@@ -184,7 +184,7 @@ def _expand(argument: str, missing: list[str]) -> list[str]:
 
 def _is_folder(name: str) -> bool:
     try:
-        return Path(name).is_dir()
+        return name != "" and Path(name).is_dir()
     except OSError:  # it lies in a folder that may not be entered
         return False
 

@@ -78,6 +78,7 @@ def to_onnx(model: ContractModel, preprocess: Preprocess) -> bytes:
     if program is None:
         raise ExportError("torch.onnx gave no graph")
     proto = program.model_proto
+    _forget_origin(proto)
     _check(proto)
     buffer = io.BytesIO()
     onnx.save_model(proto, buffer)
@@ -91,6 +92,13 @@ def torch_scores(
     """Scores (B, C) and maps (B, C, h, w) by torch, for images uint8 (B, H, W, 3)."""
     scores, maps = model.eval().to(device)(torch.from_numpy(images).to(device))
     return scores.float().cpu().numpy(), maps.float().cpu().numpy()
+
+
+def _forget_origin(proto: onnx.ModelProto) -> None:
+    """Drops what torch notes of the Python code: folders of this machine, different wherever export is called from."""
+    for annotated in (proto, proto.graph, *proto.graph.node, *proto.graph.value_info, *proto.graph.initializer):
+        annotated.ClearField("metadata_props")
+        annotated.ClearField("doc_string")
 
 
 def _check(proto: onnx.ModelProto) -> None:

@@ -21,7 +21,8 @@ def wilson(share: float, count: int) -> tuple[float, float]:
         return 0.0, 1.0
     centre = (share + _Z * _Z / (2 * count)) / (1 + _Z * _Z / count)
     half = _Z / (1 + _Z * _Z / count) * np.sqrt(share * (1 - share) / count + _Z * _Z / (4 * count * count))
-    return max(0.0, float(centre - half)), min(1.0, float(centre + half))
+    low, high = float(centre - half), float(centre + half)
+    return max(0.0, min(low, share)), min(1.0, max(high, share))  # rounding must not shut the rate itself out
 
 
 def percentile(value: float, resampled: NDArray[np.float64]) -> tuple[float, float, str]:

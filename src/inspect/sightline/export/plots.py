@@ -114,8 +114,9 @@ def reliability(scored: Scored) -> Figure:
         told = np.array([probability[rows].mean() for rows in bins])
         came = np.array([true[rows].mean() for rows in bins])
         ends = np.array([wilson(share, scored.count(rows)) for share, rows in zip(came, bins, strict=True)])
-        bars = np.clip([came - ends[:, 0], ends[:, 1] - came], 0, None)  # an end may lie beyond by rounding
-        axes.errorbar(told, came, yerr=bars, marker="o", ms=5, lw=1, capsize=3, label=name)
+        axes.errorbar(
+            told, came, yerr=(came - ends[:, 0], ends[:, 1] - came), marker="o", ms=5, lw=1, capsize=3, label=name
+        )
     axes.set(xlim=(0, 1.03), ylim=(0, 1.05), xlabel="probability said", ylabel="share true")
     axes.set_title("Reliability on the test part, bins of equal count")
     _legend(axes)

@@ -15,7 +15,11 @@ _OUTPUTS = ("scores", "maps")
 
 # onnxruntime's errors have no common base but Exception.
 _ORT_ERRORS: tuple[type[Exception], ...] = (
-    *(kind for kind in vars(onnxruntime_pybind11_state).values() if isinstance(kind, type) and issubclass(kind, Exception)),
+    *(
+        kind
+        for kind in vars(onnxruntime_pybind11_state).values()
+        if isinstance(kind, type) and issubclass(kind, Exception)
+    ),
     UnicodeDecodeError,  # a name in the model, or onnxruntime's message about it, is no text
 )
 
@@ -41,7 +45,10 @@ class Session:
         self.threads = default_threads() if threads is None else threads
         try:
             self._session = onnxruntime.InferenceSession(
-                model, _options(self.threads), providers=["CPUExecutionProvider"]
+                model,
+                _options(self.threads),
+                providers=["CPUExecutionProvider"],
+                enable_fallback=0,  # a second attempt would be the same, and is announced on standard output
             )
             self.height, self.width, self.classes = self._check_contract()
         except _ORT_ERRORS as error:

@@ -8,12 +8,6 @@ from __future__ import annotations
 from pathlib import Path
 
 from sightline.bundle import Bundle
-from sightline.bundle.manifest import Manifest, Metric
-
-
-def headline(manifest: Manifest) -> list[Metric]:
-    """The manifest's own, as a list."""
-    return list(manifest.headline)
 
 
 def of_folder(path: Path, computer: str) -> str:

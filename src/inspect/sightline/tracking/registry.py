@@ -78,7 +78,7 @@ def _register(server: Server, bundle: Bundle, name: str) -> ModelVersion:
         if error.error_code != "RESOURCE_ALREADY_EXISTS":
             raise
     model_id, location = _log(server, bundle)
-    figures = {metric.name: f"{metric.value:.4f}" for metric in note.headline(manifest)}
+    figures = {metric.name: f"{metric.value:.4f}" for metric in manifest.headline}
     return client.create_model_version(
         name,
         location,
@@ -114,7 +114,7 @@ def _log(server: Server, bundle: Bundle) -> tuple[str, str]:
     client.finalize_logged_model(model.model_id, "READY")
     client.log_outputs(server.run_id, [LoggedModelOutput(model.model_id, step=0)])
     made = int(datetime.fromisoformat(manifest.provenance.created).timestamp() * 1000)
-    figures = [Metric(f"test/{m.name}", m.value, made, 0, model_id=model.model_id) for m in note.headline(manifest)]
+    figures = [Metric(f"test/{m.name}", m.value, made, 0, model_id=model.model_id) for m in manifest.headline]
     if figures:
         client.log_batch(server.run_id, metrics=figures)
     return model.model_id, model.artifact_location

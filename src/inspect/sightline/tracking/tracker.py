@@ -170,7 +170,7 @@ class Tracker:
         if sent.bundle == bundle.digest:
             return
         server.send([Tags(values={NOTE: note.of_bundle(bundle)})], self._run.artifacts)
-        if figures := [f"test/{metric.name}" for metric in note.headline(bundle.manifest)]:
+        if figures := [f"test/{metric.name}" for metric in bundle.manifest.headline]:
             server.arrange(figures)
         sent.version = registry.publish(server, bundle, self._model, self._settings.alias)
         sent.bundle = bundle.digest
