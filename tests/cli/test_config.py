@@ -1,6 +1,8 @@
 """`sightline config` checks and shows recipes and keeps the schema current."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -31,6 +33,43 @@ def test_mistakes_go_to_stderr_without_a_traceback(recipe, capsys):
     assert said.out == ""
     assert said.err.startswith(f"error: {recipe} has 3 mistakes:\n")
     assert f"{recipe}:3: seed: expected a whole number, got 'x'" in said.err
+
+
+@pytest.mark.parametrize(
+    ("override", "said"),
+    [
+        ("model.backbone=mobilenet_v9", "model.backbone"),
+        ("model.weights=gone.pth", "model.weights: expected a file"),
+        ("model.weights=IMAGENET_V1", "Did you mean `IMAGENET1K_V1`?"),
+        ("augment=[{name: HorizontalFlop}]", "Did you mean `HorizontalFlip`?"),
+        ("augment=[{name: HorizontalFlip, pp: 1}]", "augment.0.pp"),
+    ],
+)
+def test_what_there_is_not_is_a_mistake_too(recipe, capsys, override, said):
+    pytest.importorskip("lightning", reason="training comes with the extra `train`")
+    assert main(["config", "check", str(recipe), override]) == 2
+    answer = capsys.readouterr()
+    assert answer.out == ""
+    assert said in answer.err
+
+
+def test_weights_are_not_downloaded_to_be_checked(recipe, monkeypatch):
+    weights = pytest.importorskip("sightline.train.networks.weights", reason="training comes with the extra `train`")
+    monkeypatch.setattr(weights, "_download", lambda *_: pytest.fail("a check needs no network"))
+    assert main(["config", "check", str(recipe), "model.weights=DEFAULT"]) == 0
+
+
+def test_without_the_training_packages_it_says_what_was_not_checked(recipe):
+    code = (
+        "import sys; sys.modules['albumentations'] = sys.modules['torch'] = None\n"
+        "from sightline.cli import main; sys.exit(main(['config', 'check', sys.argv[1]]))"
+    )
+    done = subprocess.run([sys.executable, "-c", code, recipe], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    first, second = done.stdout.splitlines()
+    assert ": ok, part 1.0.0" in first
+    assert second.startswith("not checked: backbone, weights, augmentations and precision, which need ")
+    assert second.endswith('pip install "sightline[train]"')
 
 
 def test_show_prints_what_loads_again_as_the_same_recipe(recipe, capsys, tmp_path):

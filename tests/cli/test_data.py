@@ -141,6 +141,7 @@ def test_synth_makes_the_defects_that_were_asked_for(data, tmp_path):
         ("--severity", "0.9-0.1", "severity: expected the lower value first"),
         ("--severity", "0-2", "severity: expected a number from 0 to 1"),
         ("--size", "1x1", "size: expected (height, width)"),
+        ("--seed", "99999999999999999999999", "seed: expected a whole number from 0 to 18,446,744,073,709,551,616"),
     ],
 )
 def test_synth_refuses_what_it_cannot_make(data, tmp_path, option, value, expected):
@@ -170,7 +171,7 @@ def test_synth_writes_over_nothing(data, steel):
     assert "expected a new or empty folder" in done.err
 
 
-@pytest.mark.parametrize("size", ["64", "64*64", "x", "-1x64"])
+@pytest.mark.parametrize("size", ["64", "64*64", "x", "-1x64", "٦٤x٦٤", "9" * 5000 + "x64"])
 def test_synth_refuses_another_form_of_size(data, size):
     with pytest.raises(SystemExit) as caught:
         data("synth", "parts", f"--size={size}")

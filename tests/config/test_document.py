@@ -132,6 +132,10 @@ def test_variables_that_cannot_be_filled_in_name_their_line(text, said):
         ("a: !!python/object/apply:os.system [ls]\n", 1, "tag"),
         ("a: 1\nb: !!timestamp x\n", 2, "tag"),
         ("a: !b\n", 1, "`!b` is a tag"),
+        pytest.param("a: 1\nb: " + "[" * 3000, 2, "more than 64 levels", id="deep list"),
+        pytest.param("\n".join(f"{' ' * n}k:" for n in range(1500)), 65, "more than 64 levels", id="deep keys"),
+        pytest.param("a: 1\nseed: " + "9" * 5000, 2, "at most 400 digits, got 5,000", id="long number"),
+        pytest.param("seed: 0x" + "f" * 6000, 1, "at most 400 digits", id="long hexadecimal number"),
     ],
 )
 def test_what_is_no_yaml_names_the_line(text, line, said):
@@ -148,6 +152,8 @@ def test_what_is_no_yaml_names_the_line(text, line, said):
         ("images: *.jpg\n", "begins with * in quotes"),
         ("a: !b\n", "begins with ! in quotes"),
         ("a: b: c\n", "a colon and a space in quotes"),
+        ("data: {root: ${X}}\n", "put a value with ${...} in quotes"),
+        ("a: [${X:-1}]\n", "put a value with ${...} in quotes"),
     ],
 )
 def test_what_is_mistyped_often_gets_a_hint(text, hint):

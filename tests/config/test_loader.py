@@ -193,6 +193,33 @@ def test_what_is_no_recipe_at_all(refused, content, said):
     assert line.startswith(said)
 
 
+@pytest.mark.parametrize(
+    ("override", "said"),
+    [
+        ("seed=true", "seed: expected a whole number, got true"),
+        ("data.split.seed=false", "data.split.seed: expected a whole number, got false"),
+        ("data.split.near_duplicates=true", "data.split.near_duplicates: expected a number, got true"),
+        ("data.split.validate=false", "data.split.validate: expected a number, got false"),
+        ("train.weight_decay=true", "train.weight_decay: expected a number, got true"),
+        ("train.learning_rate=.nan", "train.learning_rate: expected a number"),
+        ("model.normalise={mean: [.nan, 0, 0], std: [1, 1, 1]}", "mean.0: expected a finite number, got nan"),
+        ("model.normalise={mean: [0, 0, .inf], std: [1, 1, 1]}", "mean.2: expected a finite number, got inf"),
+        ("model.normalise={mean: [0, 0, 0], std: [1, .inf, 1]}", "std.1: expected a finite number, got inf"),
+        ("model.normalise={mean: [0, true, 0], std: [1, 1, 1]}", "mean.1: expected a number, got true"),
+        ("version=\u0661.0.0", "version: expected MAJOR.MINOR.PATCH"),  # a one in Arabic
+        ("seed=\u0663", "seed: expected a whole number"),
+    ],
+)
+def test_what_is_no_number_is_refused(refused, override, said):
+    (line,) = refused(SMALL, override)
+    assert said in line
+
+
+def test_numbers_may_come_from_variables(written, monkeypatch):
+    monkeypatch.setenv("SEED", "7")
+    assert load(written(SMALL), ["seed=${SEED}", "train.warmup=${WARMUP:-0.2}"]).seed == 7
+
+
 def test_a_missing_file_names_its_neighbour(written):
     path = written(SMALL, "steel-strip.yaml")
     with pytest.raises(ConfigError, match="there is no such file") as raised:

@@ -56,6 +56,8 @@ def test_variables_are_filled_in():
         ("augment.2.p=1", "augment is a list: expected a position from 0 to 1, got '2'"),
         ("augment.-1.p=1", "got '-1'"),
         ("augment.first.p=1", "got 'first'"),
+        pytest.param(f"augment.{'9' * 5000}.p=1", "augment is a list: expected a position", id="long position"),
+        pytest.param("a" + ".a" * 3000 + "=1", "a key of at most 64 parts, got 3,001", id="deep key"),
         ("empty.0=1", "expected no position, for it is empty"),
         ("a=[1", "cannot be read as YAML"),
         ("a=${NOPE}", "a: the environment variable NOPE is not set"),
@@ -65,5 +67,6 @@ def test_variables_are_filled_in():
 def test_a_mistake_names_the_override(override, said):
     _, _, mistakes = put([override, "fine=1"], name="x", augment=[{}, {}], empty=[])
     (mistake,) = mistakes
-    assert mistake.startswith(f"override `{override}`: ")
+    assert mistake.startswith(f"override `{override}`: "[:100])
+    assert len(mistake) < 500
     assert said in mistake

@@ -90,6 +90,12 @@ def test_what_makes_training_pointless_is_an_error(rows, message):
     assert any(message in error for error in report(rows).errors)
 
 
+def test_nothing_to_compare_an_exported_model_on_is_an_error():
+    for parts in ({Split.TRAIN, Split.VALIDATE}, {Split.TRAIN, Split.CALIBRATE}, {Split.TRAIN, Split.TEST}):
+        found = report([row for row in SOUND if row.split in parts])
+        assert any("data.split.calibrate a share" in error for error in found.errors) == (Split.VALIDATE in parts)
+
+
 def test_a_mask_that_does_not_fit_is_an_error_and_an_empty_one_a_warning():
     rows = [*SOUND, *(Sample(path=f"m{n}.png", mask=f"m{n}_mask.png", labels=("dent",)) for n in range(2))]
     found = report(rows, files={"m0.png": {"mask_fault": "is 3 x 3 pixels"}, "m1.png": {"mask_empty": True}})

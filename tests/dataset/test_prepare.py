@@ -9,6 +9,7 @@ import pytest
 
 from sightline.config import Preprocess
 from sightline.config.recipe import Data
+from sightline.dataset import readers
 from sightline.dataset.prepare import prepare
 from sightline.errors import DataError
 from sightline.index import Split
@@ -48,6 +49,42 @@ def test_an_unreadable_image_is_left_out(folder):
     done = prepare(Data(root=folder))
     assert len(done.index.samples) == 39
     assert list(done.report.unreadable) == ["good/1.png"]
+
+
+@pytest.mark.parametrize("kind", ["folders", "mvtec"])
+def test_what_sightline_wrote_is_no_data(folder, kind):
+    if kind == "mvtec":
+        for part in ("train", "test"):
+            shutil.copytree(folder / "good", folder / part / "good")
+            shutil.copytree(folder / "dent", folder / part / "dent")
+    before = prepare(Data.model_validate({"root": folder, "reader": {"kind": kind}}))
+    plot = folder / "good" / "1.png"
+    inner = folder / "train" if kind == "mvtec" else folder
+    for name, files in {
+        "runs/part-1": ("recipe.yaml", "index.jsonl", "events.jsonl", "artifacts/loss.png"),
+        "runs/part-2": ("recipe.yaml", "index.jsonl", "bundle/part-1.0.0/bundle.json", "artifacts/loss.png"),
+        "good/bundle": ("bundle.json", "golden/1.png"),
+        "mlartifacts": ("1/a/loss.png",),
+        "mlruns": ("1/a/loss.png",),
+    }.items():
+        for file in files:
+            (inner / name / file).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(plot, inner / name / file)
+    done = prepare(Data.model_validate({"root": folder, "reader": {"kind": kind}}))
+    assert done.index == before.index
+    assert before.report.notes == done.report.notes[1:]
+    for name in ("good/bundle", "mlartifacts", "mlruns", "runs"):
+        assert (inner / name).relative_to(folder).as_posix() in done.report.notes[0]
+    if kind == "folders":
+        assert readers.detect(folder).kind == "folders"
+
+
+def test_a_folder_of_runs_alone_says_why_it_has_no_image(folder):
+    shutil.rmtree(folder / "dent")
+    for file in ("recipe.yaml", "index.jsonl"):
+        (folder / "good" / file).touch()
+    with pytest.raises(DataError, match="no file at all besides good, which Sightline"):
+        readers.detect(folder)
 
 
 def test_nothing_readable_is_an_error(folder):

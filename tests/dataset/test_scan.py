@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
+from sightline import image
 from sightline.dataset.scan import THUMBNAIL, read_checked, scan
 from sightline.errors import DataError, ImageError
 from sightline.index import Index, Sample
@@ -53,6 +54,19 @@ def test_an_unreadable_file_is_named_and_the_rest_goes_on(tmp_path, content, rea
     assert [s.path for s in done.samples] == ["good ü/ok.png"]
     assert reason in done.unreadable["good ü/bad.jpg"]
     assert "bad.jpg" not in done.unreadable["good ü/bad.jpg"], "the path is said once"
+
+
+def test_a_file_of_any_size_is_not_read_into_memory(tmp_path, monkeypatch):
+    write(tmp_path / "a.png", grey())
+    for name in ("huge.png", "a_mask.png"):
+        (tmp_path / name).write_bytes(bytes(5000))
+    monkeypatch.setattr(image, "LARGEST_FILE", 4999)
+    index = Index.build(tmp_path, [Sample(path="a.png", mask="a_mask.png"), Sample(path="huge.png")])
+    done = scan(index)
+    assert done.unreadable["huge.png"] == "expected a file of at most 2 GiB, got one of 5,000 bytes"
+    assert done.files[0].mask_fault == "expected a file of at most 2 GiB, got one of 5,000 bytes"
+    with pytest.raises(ImageError, match=r"huge\.png: expected a file of at most 2 GiB"):
+        read_checked(index, Sample(path="huge.png"))
 
 
 def test_a_float_image_is_not_guessed_at(tmp_path):

@@ -88,6 +88,18 @@ def test_two_images_with_one_id_are_refused(annotate, read):
         read("coco")
 
 
+def test_two_categories_with_one_id_are_refused(annotate, read):
+    annotate(categories=[*CATEGORIES, {"id": 1, "name": "scratch"}])
+    with pytest.raises(DataError, match="two categories have the same id"):
+        read("coco")
+
+
+def test_annotations_without_images_say_so(annotate, read):
+    annotate(images=[])
+    with pytest.raises(DataError, match=r"annotations\.json: expected images, the list `images` is empty"):
+        read("coco")
+
+
 def test_a_file_name_cannot_leave_the_folder(annotate, read):
     annotate(images=[{"id": 1, "file_name": "../../a.png"}])
     with pytest.raises(DataError, match=r"images\[0\]: expected a path inside"):

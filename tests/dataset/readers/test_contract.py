@@ -311,6 +311,23 @@ def test_a_damaged_annotation_is_named(data, mini):
         readers.read(data)
 
 
+@pytest.mark.parametrize("place", ["../a.png", "/elsewhere/a.png"])
+def test_an_index_names_nothing_outside_of_its_root(tmp_path, picture, place):
+    picture(tmp_path / "a.png")
+    (tmp_path / "root").mkdir()
+    rows = [Sample(path=place if place.startswith("..") else (tmp_path / "a.png").as_posix(), labels=("dent",))]
+    Index.build(Path(), rows).save(tmp_path / "root" / "index.jsonl")
+    data = Data.model_validate({"root": tmp_path / "root", "reader": {"kind": "index"}})
+    with pytest.raises(DataError, match=r"index\.jsonl, .*: expected a path inside"):
+        readers.read(data)
+
+
+def test_an_index_without_rows_says_so(tmp_path):
+    Index.build(Path(), []).save(tmp_path / "index.jsonl")
+    with pytest.raises(DataError, match="found only the header"):
+        readers.read(Data.model_validate({"root": tmp_path, "reader": {"kind": "index"}}))
+
+
 @pytest.mark.parametrize("kind", [kind for kind, mini in MINIS.items() if mini.names_images])
 def test_an_image_that_is_named_and_missing_is_refused(data, mini):
     next(path for path in data.root.rglob("*") if path.stem == DENT and path.suffix != ".xml").unlink()

@@ -50,6 +50,47 @@ def test_a_file_that_is_something_else_does_not_mislead(tmp_path, picture, name)
     assert readers.detect(tmp_path).kind == "folders"
 
 
+@pytest.mark.parametrize(
+    ("name", "text", "fault"),
+    [
+        ("labels.csv", 'pa"th,"label\ngood/1.png,dent\n', "expected a column"),
+        ("labels.csv", "path;lable\ngood/1.png;dent\n", "expected a column 'label'"),
+        ("labels.csv", "x" * 140_000, "field larger than field limit"),
+        ("annotations.json", '{"images": [', "Invalid JSON"),
+    ],
+    ids=["quote", "column", "long", "json"],
+)
+def test_annotations_that_cannot_be_used_are_told(tmp_path, picture, caplog, name, text, fault):
+    for image in ("good/1.png", "dent/1.png"):
+        picture(tmp_path / image)
+    (tmp_path / name).write_text(text, encoding="utf-8")
+    assert readers.detect(tmp_path).kind == "folders"
+    (warning,) = caplog.messages
+    assert warning.startswith(f"{name} looks like annotations, but cannot be used")
+    assert fault in warning
+    assert f"data.reader.file={name}" in warning
+    picture(tmp_path / "good" / "1.png").rename(tmp_path / "1.png")
+    (tmp_path / "dent" / "1.png").unlink()
+    with pytest.raises(DataError, match=f"{name} looks like annotations"):
+        readers.detect(tmp_path)
+
+
+def test_annotations_that_are_read_are_no_reason_to_warn(tmp_path, picture, caplog):
+    picture(tmp_path / "a.png")
+    for text, kind in (("path,label\na.png,dent\n", "csv"), ("a.png 0.0 mono\n", "elpv")):
+        (tmp_path / "labels.csv").write_text(text, encoding="utf-8")
+        assert readers.detect(tmp_path).kind == kind
+    assert caplog.messages == []
+
+
+def test_a_flat_folder_lacks_a_folder_per_class(tmp_path, picture):
+    for number in range(3):
+        picture(tmp_path / f"{number}.png")
+    with pytest.raises(DataError, match=r"expected a folder per class in .*, found 3 images without one") as caught:
+        readers.detect(tmp_path)
+    assert "Images end in" not in caught.value.hint
+
+
 def test_an_empty_folder_is_refused(tmp_path):
     with pytest.raises(DataError, match="found no file at all") as caught:
         readers.detect(tmp_path)

@@ -58,7 +58,8 @@ def test_a_missing_column_lists_those_that_are_there(table, read):
         ('path,label\na.png,"x\n', "line 2: unexpected end of data"),
         ("path,label\na.png,x\na.png,y\n", "1 image listed more than once: a.png"),
         ("path,label\na.png,x\nx.png,y\nc.png,y\n", "2 of 3 files that the labels name not in .*: x.png, c.png"),
-        ("path,label\n", "expected images in"),
+        ("path,label\n", "expected a row for each image, found only the header"),
+        pytest.param("x" * 140_000 + ",label\na.png,x\n", "line 1: field larger than field limit", id="long header"),
         ("", "expected a column 'path', found nothing"),
     ],
 )
@@ -66,6 +67,35 @@ def test_a_damaged_table_says_where(table, read, text, expected):
     table(text)
     with pytest.raises(DataError, match=expected):
         read("csv")
+
+
+def test_a_label_that_spans_rows_is_not_printed_whole(table, read):
+    rows = "".join(f"{n}.png,x\n" for n in range(5000))
+    table(f'path,label\na.png,"x\n{rows}"\n')
+    with pytest.raises(DataError, match="expected a label of printable text") as caught:
+        read("csv")
+    assert len(caught.value.message) < 500
+
+
+def test_a_path_that_spans_rows_is_not_printed_whole(table, read):
+    rows = "".join(f"{n}.png,x\n" for n in range(5000))
+    table(f'path,label\n"a.png\n{rows}",x\n')
+    with pytest.raises(DataError, match="1 of 1 file that the labels name") as caught:
+        read("csv")
+    assert len(caught.value.message) < 1000
+
+
+def test_a_folder_of_the_tables_name_is_called_one(read, tmp_path):
+    (tmp_path / "labels.csv").mkdir()
+    with pytest.raises(DataError, match="found a folder") as caught:
+        read("csv")
+    assert "Did you mean" not in caught.value.hint
+
+
+def test_an_empty_elpv_table_is_called_empty(table, read):
+    table("\n")
+    with pytest.raises(DataError, match=r"labels\.csv: expected a row for each image"):
+        read("elpv")
 
 
 def test_a_split_that_does_not_exist_is_refused(table, read):

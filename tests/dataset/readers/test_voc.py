@@ -35,16 +35,26 @@ def test_pixels_are_counted_from_one_and_the_last_belongs_to_the_box(annotate, r
     [
         (OBJECT.format("", 1, 1, 2, 2), "object 1: expected a name"),
         (OBJECT.format("dent", 1, 1, "two", 2), "object 1: bndbox/xmax: expected a number, got 'two'"),
-        ("<object><name>dent</name></object>", "object 1: bndbox/xmin: expected a number, got None"),
+        ("<object><name>dent</name></object>", "object 1: bndbox/xmin: expected a number, got nothing"),
         (OBJECT.format("dent", 5, 1, 2, 2), "object 1: expected a box with an area"),
-        (OBJECT.format("dent", "nan", 1, 2, 2), "object 1: expected a box with an area"),
+        (OBJECT.format("dent", "nan", 1, 2, 2), "object 1: bndbox/xmin: expected a number, got 'nan'"),
         ("<size><width>wide</width></size>", "size/width: expected a number"),
+        ("<size><width>inf</width></size>", "size/width: expected a number, got 'inf'"),
+        ("<size><height>1e400</height></size>", "size/height: expected a number"),
+        ("<size><width>nan</width></size>", "size/width: expected a number"),
         ("<object>", r"line 1: mismatched tag"),
     ],
 )
 def test_a_damaged_annotation_is_named(annotate, read, inside, expected):
     annotate(inside)
     with pytest.raises(DataError, match=rf"a\.xml.*{expected}"):
+        read("voc")
+
+
+def test_xml_that_is_no_annotation_does_not_say_good(annotate, read, tmp_path):
+    annotate("")
+    (tmp_path / "Annotations" / "a.xml").write_text("<a/>", encoding="utf-8")
+    with pytest.raises(DataError, match=r"a\.xml: expected the element <annotation> at the top, got 'a'"):
         read("voc")
 
 

@@ -71,11 +71,32 @@ def test_a_damaged_line_is_named(annotate, read, line, expected):
         read("yolo")
 
 
-@pytest.mark.parametrize("names", ["names: 3", "nc: 2", "- a", "names: [a", "names: {a: b}"])
+@pytest.mark.parametrize("names", ["names: 3", "nc: 2", "- a", "names: {a: b}"])
 def test_a_damaged_data_file_is_named(annotate, read, names):
     annotate("0 0.5 0.5 0.5 0.5\n", names)
     with pytest.raises(DataError, match=r"data\.yaml: "):
         read("yolo")
+
+
+@pytest.mark.parametrize(
+    ("more", "expected"),
+    [
+        ("nc: " + "9" * 5000, "line 2: .* at most 400 digits"),
+        ("x: " + "[" * 3000 + "]" * 3000, "line 2: .* more than 64 levels"),
+        ("names: [a", "line 3: cannot be read as YAML"),
+        ("names: [dent]", "line 2: names: the same key stands on lines 1 and 2"),
+    ],
+    ids=["long number", "deep", "cut off", "twice"],
+)
+def test_a_damaged_data_file_names_its_line(annotate, read, more, expected):
+    annotate("0 0.5 0.5 0.5 0.5\n", f"{NAMES}{more}\n")
+    with pytest.raises(DataError, match=rf"data\.yaml, {expected}"):
+        read("yolo")
+
+
+def test_a_date_that_there_is_not_does_not_matter(annotate, read):
+    annotate("0 0.5 0.5 0.5 0.5\n", f"{NAMES}date: 2024-13-45\n")
+    assert read("yolo").classes == ("dent",)
 
 
 def test_a_damaged_image_keeps_its_label(annotate, read, tmp_path):

@@ -110,10 +110,21 @@ def test_refuses_a_file_that_holds_code_without_running_it(tmp_path):
     assert not (tmp_path / "exploded").exists()
 
 
-@pytest.mark.parametrize("content", [b"", b"not a file of torch", b"PK\x03\x04 cut off"])
-def test_refuses_a_damaged_file(tmp_path, content):
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"", r"w\.pth is empty"),
+        (b"not a file of torch", r"w\.pth is no file of torch\.save"),
+        (b"hello world", r"w\.pth is another kind of file, or cut off or damaged"),
+        (b"PK\x03\x04 cut off", r"w\.pth is another kind of file, or cut off or damaged"),
+        (b"u4\xa2\x0f\x0b", r"w\.pth is another kind of file"),  # torch: IndexError
+        (b"Jyz\n", r"w\.pth is another kind of file"),  # torch: struct.error
+        (b"path,label\n", r"w\.pth is no file of torch\.save, holds more than tensors, or is damaged"),
+    ],
+)
+def test_refuses_a_damaged_file(tmp_path, content, said):
     (tmp_path / "w.pth").write_bytes(content)
-    with pytest.raises(TrainError, match=r"w\.pth"):
+    with pytest.raises(TrainError, match=said):
         loaded(Model(backbone="resnet18", weights=str(tmp_path / "w.pth")))
 
 

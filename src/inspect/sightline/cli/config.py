@@ -6,8 +6,12 @@ import argparse
 import json
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from sightline.errors import ConfigError
+
+if TYPE_CHECKING:
+    from sightline.config import Recipe
 
 SCHEMA_FILE = Path("configs/schema/recipe.schema.json")
 
@@ -44,8 +48,33 @@ def _check(arguments: argparse.Namespace) -> int:
     from sightline import config
 
     recipe = config.load(arguments.file, arguments.overrides)
+    unchecked = _check_parts(recipe)
     print(f"{arguments.file}: ok, {recipe.name} {recipe.version}, digest {config.digest(recipe)[:12]}")
+    if unchecked:
+        print(unchecked)
     return 0
+
+
+def _check_parts(recipe: Recipe) -> str:
+    """Refuses a backbone, weights or augmentations that there are not; returns what could not be checked.
+
+    Weights of torchvision's are not downloaded for that: their name tells that they are there.
+    """
+    from sightline.cli import EXTRAS
+
+    try:
+        from sightline import train
+        from sightline.train.networks.weights import is_download
+    except ModuleNotFoundError as error:
+        module = (error.name or "").partition(".")[0]
+        if module not in EXTRAS:
+            raise
+        extra = f'pip install "sightline[{EXTRAS[module]}]"'
+        return f"not checked: backbone, weights, augmentations and precision, which need {module}: {extra}"
+    if is_download(recipe.model):
+        recipe = recipe.model_copy(update={"model": recipe.model.model_copy(update={"weights": None})})
+    train.check(recipe)
+    return ""
 
 
 def _show(arguments: argparse.Namespace) -> int:

@@ -77,7 +77,7 @@ def _by(text: str) -> str:
 
 def _size(text: str) -> tuple[int, int]:
     """Height and width from ``HxW``."""
-    match = re.fullmatch(r"(\d+)x(\d+)", text)
+    match = re.fullmatch(r"([0-9]{1,9})x([0-9]{1,9})", text)
     if not match:
         raise argparse.ArgumentTypeError(f"expected HEIGHTxWIDTH in pixels, such as 256x256, got {text!r}")
     return int(match[1]), int(match[2])

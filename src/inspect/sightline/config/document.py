@@ -15,6 +15,12 @@ import yaml
 
 from sightline.errors import ConfigError
 
+MOST_LEVELS = 64
+"""Sections and lists inside one another, at most: more is a mistake, and what walks the values ends."""
+
+_MOST_DIGITS = 400
+"""Characters of a number; Python's own limit is about ten times as many."""
+
 KeyPath = tuple[str, ...]
 """Where a value stands: its keys from the top, list positions counted from 0."""
 
@@ -80,7 +86,9 @@ class Document(NamedTuple):
 
 
 class _Composer(yaml.SafeLoader):
-    """PyYAML's parser with the scalars of YAML 1.2, and neither aliases nor tags."""
+    """PyYAML's parser with the scalars of YAML 1.2, and neither aliases nor tags, nor nesting without end."""
+
+    _level = 0
 
     def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:  # noqa: ANN401 - PyYAML's signature
         event: Any = self.peek_event()  # type: ignore[no-untyped-call]
@@ -88,8 +96,13 @@ class _Composer(yaml.SafeLoader):
             problem = f"`*{event.anchor}` is an alias, and aliases are not used here"
         elif getattr(event, "tag", None) is not None:
             problem = f"`{event.tag}` is a tag, and tags are not used here"
+        elif self._level > MOST_LEVELS:
+            problem = f"more than {MOST_LEVELS} levels of sections and lists"
         else:
-            return super().compose_node(parent, index)
+            self._level += 1
+            node = super().compose_node(parent, index)
+            self._level -= 1
+            return node
         raise yaml.MarkedYAMLError(problem=problem, problem_mark=event.start_mark)
 
 
@@ -118,6 +131,8 @@ def parse(text: str, environment: Mapping[str, str]) -> Document:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         problem = ", ".join(part for part in (error.context, error.problem) if part)
         hint = next((hint for words, hint in _HINTS.items() if words in problem), "")
+        if error.problem_mark and text[: error.problem_mark.index].endswith("$"):
+            hint = "Inside { } and [ ], put a value with ${...} in quotes."
         raise ConfigError(f"{line}: cannot be read as YAML: {problem}", hint=hint) from error
     except yaml.reader.ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
@@ -170,6 +185,12 @@ class _Builder:
                 return None
             case "bool":
                 return text.lower() == "true"
+            case "int" | "float" if len(text) > _MOST_DIGITS:
+                line = node.start_mark.line + 1
+                raise ConfigError(
+                    f"{line}: cannot be read as YAML: expected a number of at most {_MOST_DIGITS} digits, "
+                    f"got {len(text):,}"
+                )
             case "int":
                 return int(text, {"0o": 8, "0x": 16}.get(text[:2], 10))
             case "float":

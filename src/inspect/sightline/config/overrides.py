@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from sightline.config.document import KeyPath, parse
+from sightline.config.document import MOST_LEVELS, KeyPath, parse
+from sightline.config.explain import shown
 from sightline.errors import ConfigError
+
+_SHOWN = 120  # characters of an override in a message
 
 
 class Override(NamedTuple):
@@ -45,6 +48,8 @@ def apply(
         try:
             if not equals or not all(path):
                 raise ConfigError("expected key.sub=value, such as train.epochs=3")
+            if len(path) > MOST_LEVELS:
+                raise ConfigError(f"expected a key of at most {MOST_LEVELS} parts, got {len(path):,}")
             document = parse(written, environment)
             _put(values, path, document.value)
         except ConfigError as error:
@@ -57,7 +62,7 @@ def apply(
 
 def named(text: str) -> str:
     """How an override is called in a message."""
-    return f"override `{text}`"
+    return f"override `{text if len(text) <= _SHOWN else text[:_SHOWN] + '...'}`"
 
 
 def _put(values: dict[str, Any], path: KeyPath, value: object) -> None:
@@ -78,7 +83,7 @@ def _key(place: dict[str, Any] | list[Any], part: str, above: KeyPath) -> str | 
     """The key of a section, or the checked position in a list."""
     if isinstance(place, dict):
         return part
-    if not (part.isascii() and part.isdigit() and int(part) < len(place)):
+    if not (part.isascii() and part.isdigit() and len(part) < 10 and int(part) < len(place)):
         wanted = f"a position from 0 to {len(place) - 1}" if place else "no position, for it is empty"
-        raise ConfigError(f"{'.'.join(above)} is a list: expected {wanted}, got {part!r}")
+        raise ConfigError(f"{'.'.join(above)} is a list: expected {wanted}, got {shown(part)}")
     return int(part)

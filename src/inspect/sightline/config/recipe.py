@@ -9,11 +9,31 @@ import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator, model_validator
+from pydantic_core import PydanticKnownError
 
 from sightline.config.preprocess import Preprocess
 
-Fraction = Annotated[float, Field(ge=0, lt=1)]
+
+def _no_whole_number(value: object) -> object:
+    if isinstance(value, bool):  # pydantic takes true for 1
+        raise PydanticKnownError("int_type")
+    return value
+
+
+def _no_number(value: object) -> object:
+    if isinstance(value, bool):
+        raise PydanticKnownError("float_type")
+    return value
+
+
+Whole = Annotated[int, BeforeValidator(_no_whole_number)]
+Number = Annotated[float, BeforeValidator(_no_number)]
+# The limits stand first: beyond a function they would not be in the JSON schema.
+Fraction = Annotated[float, Field(ge=0, lt=1), BeforeValidator(_no_number)]
+Share = Annotated[float, Field(gt=0, le=1), BeforeValidator(_no_number)]
+Mean = Annotated[float, Field(allow_inf_nan=False), BeforeValidator(_no_number)]
+Deviation = Annotated[float, Field(gt=0, allow_inf_nan=False), BeforeValidator(_no_number)]
 
 
 class Section(BaseModel):
@@ -110,7 +130,7 @@ class VocReader(Section):
 
 
 class IndexReader(Section):
-    """An index that was saved before; its splits are kept."""
+    """An index that was saved before; its splits are kept. Paths that lead out of its root are refused."""
 
     kind: Literal["index"]
     file: str = Field("index.jsonl", description="The index, relative to the root.")
@@ -136,8 +156,8 @@ class SplitPlan(Section):
     validate_: Fraction = Field(0.1, alias="validate", description="Share that stops training and picks the epoch.")
     calibrate: Fraction = Field(0.15, description="Share that calibrates scores and sets thresholds.")
     test: Fraction = Field(0.25, description="Share that measures, and decides nothing.")
-    seed: int = Field(0, ge=0, description="Another seed gives another split.")
-    near_duplicates: Annotated[float, Field(gt=0, le=1)] | None = Field(
+    seed: Whole = Field(0, ge=0, description="Another seed gives another split.")
+    near_duplicates: Share | None = Field(
         0.55,
         description="Images that are this much alike beyond what the whole set shares stay in one part; null looks for "
         "exact copies only.",
@@ -182,8 +202,8 @@ class Augmentation(Section):
 class Normalise(Section):
     """Per-channel mean and standard deviation, in units of 0..1."""
 
-    mean: tuple[float, float, float]
-    std: tuple[Annotated[float, Field(gt=0)], Annotated[float, Field(gt=0)], Annotated[float, Field(gt=0)]]
+    mean: tuple[Mean, Mean, Mean]
+    std: tuple[Deviation, Deviation, Deviation]
 
 
 class Model(Section):
@@ -205,20 +225,22 @@ class Model(Section):
 class Training(Section):
     """The optimiser and its schedule."""
 
-    epochs: int = Field(12, ge=1, le=10_000, description="Passes over the train part, at most.")
-    batch_size: int = Field(32, ge=1, le=4096, description="Images a step.")
-    learning_rate: float = Field(5e-4, gt=0, le=10, description="Peak learning rate of AdamW.")
-    weight_decay: float = Field(0.01, ge=0, le=10, description="Weight decay of AdamW.")
+    epochs: Whole = Field(12, ge=1, le=10_000, description="Passes over the train part, at most.")
+    batch_size: Whole = Field(32, ge=1, le=4096, description="Images a step.")
+    learning_rate: Number = Field(5e-4, gt=0, le=10, description="Peak learning rate of AdamW.")
+    weight_decay: Number = Field(0.01, ge=0, le=10, description="Weight decay of AdamW.")
     warmup: Fraction = Field(0.1, description="Share of all steps in which the rate rises; a cosine follows.")
-    freeze_epochs: int = Field(0, ge=0, description="Epochs at the start in which only the head learns.")
-    frozen_layers: int = Field(0, ge=0, description="Layers at the start of the backbone that never learn.")
-    layer_decay: float = Field(1.0, gt=0, le=1, description="Each layer below the head learns at this times the rate.")
+    freeze_epochs: Whole = Field(0, ge=0, description="Epochs at the start in which only the head learns.")
+    frozen_layers: Whole = Field(0, ge=0, description="Layers at the start of the backbone that never learn.")
+    layer_decay: Number = Field(1.0, gt=0, le=1, description="Each layer below the head learns at this times the rate.")
     label_smoothing: Fraction = Field(0.0, description="Share of certainty given to all classes alike.")
     class_weights: Literal["none", "balanced", "sqrt"] = Field("sqrt", description="How rare classes are lifted.")
     average: Fraction = Field(0.0, description="Decay of an exponential moving average of the weights; 0 is off.")
-    patience: int = Field(0, ge=0, description="Stop after this many epochs without a better validation loss; 0 never.")
+    patience: Whole = Field(
+        0, ge=0, description="Stop after this many epochs without a better validation loss; 0 never."
+    )
     precision: Literal["auto", "32", "bf16", "16"] = Field("auto", description="auto mixes where there is a GPU.")
-    workers: int = Field(0, ge=0, le=64, description="Processes that load images; 0 loads in the main one.")
+    workers: Whole = Field(0, ge=0, le=64, description="Processes that load images; 0 loads in the main one.")
     cache: bool = Field(True, description="Keep preprocessed images in memory if they fit.")
 
     @field_validator("precision", mode="before")
@@ -231,7 +253,7 @@ class Decision(Section):
     """How thresholds are chosen on the calibrate part."""
 
     rule: Literal["f1", "fixed"] = Field("f1", description="Best F1 on the calibrate part, or a fixed threshold.")
-    threshold: float = Field(
+    threshold: Number = Field(
         0.5, gt=0, lt=1, description="The threshold if the rule is `fixed`, or data do not suffice."
     )
     review_margin: Fraction = Field(0.0, description="Scores this close below the threshold go to review.")
@@ -267,7 +289,7 @@ class Recipe(Section):
     product: str = Field("", description="What is inspected.")
     task: Literal["classify"] = Field("classify", description="What the model answers.")
     multi_label: bool | None = Field(None, description="Several types on one image; null asks the data.")
-    seed: int = Field(0, ge=0, lt=2**32, description="Decides weights, order and augmentation.")
+    seed: Whole = Field(0, ge=0, lt=2**32, description="Decides weights, order and augmentation.")
     data: Data
     input: Preprocess = Field(Preprocess(), description="How an image becomes the model's input.")
     augment: tuple[Augmentation, ...] = Field(
@@ -289,6 +311,6 @@ class Recipe(Section):
     @field_validator("version")
     @classmethod
     def _plain_version(cls, value: str) -> str:
-        if not re.fullmatch(r"\d+\.\d+\.\d+", value):
+        if not re.fullmatch(r"[0-9]+\.[0-9]+\.[0-9]+", value):
             raise ValueError("expected MAJOR.MINOR.PATCH, such as 1.0.0")
         return value

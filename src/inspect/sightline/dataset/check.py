@@ -63,7 +63,9 @@ class _Found:
         return len({s.group for s in self.index.samples if name in s.names and part in (None, s.split)})
 
 
-def check(index: Index, scan: Scan, data: Data, preprocess: Preprocess | None = None) -> CheckReport:
+def check(
+    index: Index, scan: Scan, data: Data, preprocess: Preprocess | None = None, *, left_out: Sequence[str] = ()
+) -> CheckReport:
     """Judges an index that was scanned, grouped and split.
 
     Args:
@@ -71,6 +73,7 @@ def check(index: Index, scan: Scan, data: Data, preprocess: Preprocess | None = 
         scan: What the files hold, with the reader's groups and parts.
         data: The recipe's section that they came from.
         preprocess: The model's input; without it sizes are not compared with it.
+        left_out: Folders of our own below the root, in which no image was looked for.
     """
     groups = _by((s.group, s) for s in index.samples)
     found = _Found(index, scan, data, preprocess, groups, (*([GOOD] if index.has_good else []), *index.classes))
@@ -81,13 +84,14 @@ def check(index: Index, scan: Scan, data: Data, preprocess: Preprocess | None = 
         groups={name: found.groups_of(name) for name in found.classes},
         errors=(
             *_class_errors(found),
+            *_unmeasured(found),
             *_label_errors(found),
             *_leaks(found),
             *_mask_errors(found),
             *_depth_errors(found),
         ),
         warnings=(*_unreadable(found), *_likely_leaks(found), *_few(found), *_empty_parts(found), *_doubtful(found)),
-        notes=tuple(_notes(found)),
+        notes=(*_own_folders(left_out), *_notes(found)),
         unreadable=scan.unreadable,
         twins=_pairs(found),
     )
@@ -142,6 +146,14 @@ def _class_errors(found: _Found) -> Iterator[str]:
             yield f"class {name} has one image: add more, or leave it out with data.ignore"
         elif not trained[name]:
             yield f"class {name} has no image in the train part: change the split it came with, or add more"
+
+
+def _unmeasured(found: _Found) -> Iterator[str]:
+    if not found.index.part(Split.TEST) and not found.index.part(Split.CALIBRATE):
+        yield (
+            "no image is in the test or calibrate part, so that an exported model could be compared with nothing: give "
+            "data.split.test or data.split.calibrate a share, or add images"
+        )
 
 
 def _by_case(classes: Sequence[str]) -> list[list[str]]:
@@ -252,6 +264,11 @@ def _stretch(sample: Sample, preprocess: Preprocess | None) -> float:
         return 1.0
     ratio = (sample.width / sample.height) / (preprocess.width / preprocess.height)
     return max(ratio, 1 / ratio)
+
+
+def _own_folders(left_out: Sequence[str]) -> Iterator[str]:
+    if left_out:
+        yield f"left out, for what Sightline and MLflow write is no data: {_listed(left_out)}"
 
 
 def _notes(found: _Found) -> Iterator[str]:

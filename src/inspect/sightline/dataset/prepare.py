@@ -50,4 +50,4 @@ def prepare(data: Data, preprocess: Preprocess | None = None, *, progress: Progr
         )
     grouped = group(scanned.samples, scanned.thumbnails, data.split.near_duplicates)
     divided = index.with_samples(split(grouped, data.split))
-    return Prepared(divided, check(divided, scanned, data, preprocess))
+    return Prepared(divided, check(divided, scanned, data, preprocess, left_out=readers.left_out(data)))

@@ -67,10 +67,7 @@ def _line(
 def _outlined(plain: NDArray[np.uint8], index: Index, sample: Sample, recipe: Recipe) -> NDArray[np.uint8]:
     if sample.mask is None:
         return plain
-    try:
-        raw = image.decode_raw((index.root / sample.mask).read_bytes(), name=sample.mask)
-    except OSError as error:
-        raise DataError(f"the mask {sample.mask} cannot be read: {error.strerror}") from error
+    raw = image.decode_raw(image.read_bytes(index.root / sample.mask, name=sample.mask), name=sample.mask)
     marked = (raw.reshape(*raw.shape[:2], -1) != 0).any(axis=2).astype(np.uint8) * 255
     top, left, height, width = image.content(marked.shape, recipe.input)
     fitted = np.zeros(plain.shape[:2], np.uint8)

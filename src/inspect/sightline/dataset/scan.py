@@ -111,10 +111,8 @@ def scan(index: Index, *, progress: Progress | None = None) -> Scan:
 def _scanned(index: Index, sample: Sample) -> Scanned | str:
     """What the image holds, or why it cannot be used."""
     try:
-        data = index.file(sample).read_bytes()
+        data = image.read_bytes(index.file(sample), name=sample.path)
         raw = image.decode_raw(data, name=sample.path)
-    except OSError as error:
-        return f"cannot be read ({error.strerror})"
     except ImageError as error:
         return error.message.removeprefix(f"{sample.path}: ")
     if raw.dtype not in (np.uint8, np.uint16):
@@ -145,10 +143,7 @@ def read_checked(index: Index, sample: Sample, *, bits: int = 16) -> NDArray[np.
         ImageError: The file cannot be read or decoded.
         DataError: It holds other bytes than those that were scanned.
     """
-    try:
-        data = index.file(sample).read_bytes()
-    except OSError as error:
-        raise ImageError(f"{sample.path}: cannot be read ({error.strerror})") from error
+    data = image.read_bytes(index.file(sample), name=sample.path)
     if sample.digest and (digest := _digest(data)) != sample.digest:
         raise DataError(
             f"{index.file(sample)} was changed since the index was made: expected SHA-256 {sample.digest[:16]}…, "
@@ -176,9 +171,7 @@ def _mask(root: Path, sample: Sample) -> tuple[str, bool]:
     if sample.mask is None:
         return "", False
     try:
-        mask = image.decode_raw((root / sample.mask).read_bytes(), name=sample.mask)
-    except OSError as error:
-        return f"cannot be read ({error.strerror})", False
+        mask = image.decode_raw(image.read_bytes(root / sample.mask, name=sample.mask), name=sample.mask)
     except ImageError as error:
         return error.message.removeprefix(f"{sample.mask}: "), False
     if mask.shape[:2] != (sample.height, sample.width):

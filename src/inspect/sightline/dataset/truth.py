@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from pydantic import ValidationError
-
 from sightline.dataset.readers.layout import read_text
 from sightline.errors import DataError
 from sightline.index import Index, Sample
@@ -34,5 +32,5 @@ def _sample(line: str, where: str) -> Sample:
         row = json.loads(line)
         attributes = {"severity": str(row.pop("severity"))}
         return Sample.model_validate({**row, "attributes": attributes})
-    except (AttributeError, KeyError, TypeError, ValidationError, json.JSONDecodeError) as error:
+    except (AttributeError, KeyError, RecursionError, TypeError, ValueError) as error:
         raise DataError(f"{where}: expected what is true of a synthetic image, got {line[:60]!r}") from error

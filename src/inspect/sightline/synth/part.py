@@ -155,7 +155,7 @@ def check_share(name: str, value: float) -> None:
 def check_arguments(seed: object, *, size: object, defects: Sequence[str] = (), severity: float = 0.0) -> None:
     """Refuse arguments that no part can be rendered from."""
     if not _whole(seed, 0, 2**64):
-        raise DataError(f"seed: expected a whole number, 0 or more, got {seed!r}")
+        raise DataError(f"seed: expected a whole number from 0 to {2**64:,}, got {seed!r}")
     if not isinstance(size, tuple) or len(size) != 2 or not all(_whole(side, SMALLEST, LARGEST) for side in size):
         raise DataError(f"size: expected (height, width), each {SMALLEST} to {LARGEST} pixels, got {size!r}")
     if isinstance(defects, str):

@@ -12,7 +12,8 @@ A reader is a ``Layout``: it says which images are there and how each is labelle
 
 from __future__ import annotations
 
-from collections import Counter
+import os
+from collections import Counter, deque
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -20,20 +21,21 @@ from typing import Any
 from sightline.config.recipe import Data, Reader
 from sightline.dataset.readers.coco import Coco
 from sightline.dataset.readers.elpv import Elpv
-from sightline.dataset.readers.folders import Folders
-from sightline.dataset.readers.layout import Layout, counted, listed, subfolders, walk
+from sightline.dataset.readers.folders import Folders, no_class_folder
+from sightline.dataset.readers.layout import Layout, counted, images, listed, logger, subfolders, walk
 from sightline.dataset.readers.mapping import map_labels
 from sightline.dataset.readers.masks import Masks
 from sightline.dataset.readers.mvtec import Mvtec
 from sightline.dataset.readers.saved import Saved
 from sightline.dataset.readers.table import Table
+from sightline.dataset.readers.unused import unused_annotations
 from sightline.dataset.readers.voc import Voc
 from sightline.dataset.readers.yolo import Yolo
 from sightline.errors import DataError
 from sightline.image import SUFFIXES
 from sightline.index import Index, Sample
 
-__all__ = ["LAYOUTS", "Layout", "detect", "read"]
+__all__ = ["LAYOUTS", "Layout", "detect", "left_out", "read"]
 
 LAYOUTS: dict[str, type[Layout[Any]]] = {
     "folders": Folders,
@@ -50,6 +52,9 @@ LAYOUTS: dict[str, type[Layout[Any]]] = {
 
 # Images in folders are part of most layouts, and an index may lie beside the images that it was made from.
 _WHEN_NOTHING_ELSE_FITS = ("folders", "index")
+
+
+_NAME_THEIR_IMAGES = ("csv", "elpv", "coco", "index")
 
 
 def read(data: Data) -> Index:
@@ -75,14 +80,34 @@ def read(data: Data) -> Index:
     return Index.build(layout.root, mapped)
 
 
+def left_out(data: Data) -> list[str]:
+    """Folders below the root, named from it, in which a reader that looks for images did not look (see ``walk``)."""
+    if data.reader.kind in _NAME_THEIR_IMAGES:
+        return []
+    root, found = data.root.absolute(), list[Path]()
+    deque(walk(root, left_out=found), maxlen=0)
+    return sorted(path.relative_to(root).as_posix() for path in found)
+
+
 def detect(root: Path) -> Reader:
-    """Tells a folder's layout by what lies in it.
+    """Tells a folder's layout by what lies in it, and warns of annotations that it does not use.
 
     Raises:
         DataError: No layout fits, or more than one does.
     """
     _refuse_no_folder(root)
     root = root.absolute()
+    try:
+        found = _detected(root)
+    except DataError as error:
+        more = [told for fault, told in unused_annotations(root).items() if fault not in error.message]
+        raise DataError("\n".join([error.message, *more]), hint=error.hint) from error
+    for told in unused_annotations(root, getattr(found, "file", "")).values():
+        logger.warning("%s", told)
+    return found
+
+
+def _detected(root: Path) -> Reader:
     fitting = _fitting(root)
     if len(fitting) > 1:
         raise DataError(
@@ -97,7 +122,8 @@ def detect(root: Path) -> Reader:
         if settings is not None:
             found: Reader = settings
             return found
-    raise _no_image(root)
+    flat = [path.name for path in images(root)]
+    raise no_class_folder(root, flat) if flat else _no_image(root)
 
 
 def _refuse_no_folder(root: Path) -> None:
@@ -107,8 +133,17 @@ def _refuse_no_folder(root: Path) -> None:
 
 
 def _no_image(root: Path) -> DataError:
-    others = Counter(path.suffix.lower() or "no suffix" for path in walk(root))
+    own = list[Path]()
+    others = Counter(path.suffix.lower() or "no suffix" for path in walk(root, left_out=own))
+    pictures = sum(others[suffix] for suffix in SUFFIXES)
+    if pictures:
+        return DataError(
+            f"expected images in {root} where the reader looks for them, found {counted(pictures, 'image')} elsewhere",
+            hint="Choose the reader that fits the layout (`data.reader.kind`), or change its settings.",
+        )
     came = ", ".join(f"{count:,} {suffix}" for suffix, count in others.most_common(5)) or "no file at all"
+    if own:
+        came += f" besides {listed([path.name for path in own], 3)}, which Sightline or MLflow wrote"
     return DataError(
         f"expected images in {root}, found {came}",
         hint=f"Images end in {', '.join(sorted(SUFFIXES))}; the reader may be another one (`data.reader.kind`).",
@@ -117,7 +152,7 @@ def _no_image(root: Path) -> DataError:
 
 def _refuse_missing(root: Path, rows: Sequence[Sample]) -> None:
     named = [name for row in rows for name in (row.path, row.mask) if name is not None]
-    missing = [name for name in named if not (root / name).is_file()]
+    missing = [name for name in named if not os.path.isfile(root / name)]  # noqa: PTH113 - false for too long a name
     if missing:
         these = f"{len(missing):,} of {counted(len(named), 'file')} that the labels name"
         raise DataError(

@@ -71,7 +71,11 @@ class Coco(Layout[CocoReader]):
         """Reads the annotations, grouped by image."""
         file = self.root / self.settings.file
         content = _load(file)
+        if not content.images:
+            raise DataError(f"{file}: expected images, the list `images` is empty", hint="Export it again.")
         names = {category.id: category.name for category in content.categories}
+        if len(names) < len(content.categories):
+            raise DataError(f"{file}: two categories have the same id", hint="Give each category an id of its own.")
         known = {image.id for image in content.images}
         by_image: defaultdict[_Id, list[tuple[str, _Annotation]]] = defaultdict(list)
         for number, annotation in enumerate(content.annotations):
@@ -120,10 +124,19 @@ def _settings(root: Path, file: Path) -> CocoReader:
     return CocoReader(kind="coco", file=file.relative_to(root).as_posix(), images=folder.relative_to(root).as_posix())
 
 
+def fault(file: Path) -> str:
+    """Why a file cannot be read as COCO annotations; empty if it can."""
+    try:
+        _load(file)
+    except DataError as error:
+        return error.message
+    return ""
+
+
 def _is_coco(path: Path) -> bool:
     try:
-        content = json.loads(path.read_bytes())
-    except (OSError, ValueError, RecursionError):
+        content = json.loads(read_text(path))
+    except (DataError, ValueError, RecursionError):
         return False
     return isinstance(content, dict) and {"images", "annotations", "categories"} <= content.keys()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from sightline.config.explain import shown
 from sightline.config.recipe import ElpvReader
 from sightline.dataset.readers.layout import Layout, clean_path, read_text
 from sightline.errors import DataError
@@ -19,14 +20,17 @@ class Elpv(Layout[ElpvReader]):
     def rows(self) -> Iterator[Sample]:
         """Reads the rows: above 0.5 is defective, and how far from 0.5 is how sure the experts were."""
         file = self.root / self.settings.file
-        for number, line in enumerate(read_text(file).split("\n"), start=1):
+        text = read_text(file)
+        if not text.strip():
+            raise DataError(f"{file}: expected a row for each image, the file is empty")
+        for number, line in enumerate(text.split("\n"), start=1):
             if not line.strip():
                 continue
             where = f"{file}, line {number}"
             fields = _fields(line)
             if fields is None:
                 raise DataError(
-                    f"{where}: expected a path, a probability in 0..1 and a cell type, got {line.strip()!r}",
+                    f"{where}: expected a path, a probability in 0..1 and a cell type, got {shown(line.strip())}",
                     hint="Mend the line; a table with a header is read with `data.reader.kind=csv`.",
                 )
             path, probability, cell = fields
@@ -42,9 +46,17 @@ class Elpv(Layout[ElpvReader]):
     def detect(cls, root: Path) -> ElpvReader | None:
         """Fits if the first line of the table is one of elpv's."""
         settings = ElpvReader(kind="elpv")
-        file = root / settings.file
-        first = read_text(file).lstrip().partition("\n")[0] if file.is_file() else ""
-        return settings if _fields(first) else None
+        return settings if fits(root / settings.file) else None
+
+
+def fits(file: Path) -> bool:
+    """Whether the first line of a file is one of elpv's.
+
+    Raises:
+        DataError: The file is there and cannot be read.
+    """
+    first = read_text(file).lstrip().partition("\n")[0] if file.is_file() else ""
+    return _fields(first) is not None
 
 
 def _fields(line: str) -> tuple[str, str, str] | None:

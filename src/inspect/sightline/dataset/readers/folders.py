@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from sightline.config.recipe import FoldersReader
@@ -33,8 +33,11 @@ class Folders(Layout[FoldersReader]):
                 continue
             empty.discard(label)
             yield Sample(path=name, labels=(label,))
+        if stray and not classes:
+            raise no_class_folder(self.root, stray)
         if stray:
-            _report_stray(stray, classes, self.root)
+            names = listed(sorted(stray), 3)
+            logger.warning("%s in no class folder of %s, left out: %s", counted(len(stray), "image"), self.root, names)
         for label in sorted(empty):
             logger.warning("the class folder %s holds no image", self.root / label)
 
@@ -44,11 +47,10 @@ class Folders(Layout[FoldersReader]):
         return FoldersReader(kind="folders") if any(path.parent != root for path in images(root)) else None
 
 
-def _report_stray(stray: list[str], classes: list[str], root: Path) -> None:
-    names = listed(sorted(stray), 3)
-    if not classes:
-        raise DataError(
-            f"expected a folder per class in {root}, found {counted(len(stray), 'image')} without one: {names}",
-            hint="Sort the images into folders named by their class, or list them in a table (`data.reader.kind=csv`).",
-        )
-    logger.warning("%s in no class folder of %s, left out: %s", counted(len(stray), "image"), root, names)
+def no_class_folder(root: Path, stray: Sequence[str]) -> DataError:
+    """What to say of images, named from the root, that lie in no folder of a class."""
+    return DataError(
+        f"expected a folder per class in {root}, found {counted(len(stray), 'image')} without one: "
+        f"{listed(sorted(stray), 3)}",
+        hint="Sort the images into folders named by their class, or list them in a table (`data.reader.kind=csv`).",
+    )

@@ -11,15 +11,23 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Generic, TypeVar
 
+from sightline.bundle.manifest import MANIFEST
+from sightline.config.explain import shown
 from sightline.config.recipe import Section
 from sightline.errors import DataError, did_you_mean
-from sightline.image import SUFFIXES
+from sightline.image import LARGEST_FILE, SUFFIXES
 from sightline.index import Box, Polygon, Sample
 
 logger = logging.getLogger(__name__)
 
 # What file managers, archives and network drives leave behind; hidden files are skipped by their dot.
 _LITTER = frozenset({"__MACOSX", "@eaDir", "$RECYCLE.BIN", "System Volume Information", "Thumbs.db"})
+
+# What MLflow writes beside the working directory, and the files that tell a run folder and a bundle.
+_TRACKED = frozenset({"mlartifacts", "mlruns"})
+_RUN, _RUN_ROWS = "recipe.yaml", ("index.jsonl", "events.jsonl")
+
+_LONGEST_NAME = 200  # characters that a message shows of a path or label
 
 SettingsT = TypeVar("SettingsT", bound=Section)
 
@@ -71,8 +79,15 @@ class Layout(ABC, Generic[SettingsT]):
         return folder
 
 
-def walk(folder: Path) -> Iterator[Path]:
+def walk(folder: Path, *, left_out: list[Path] | None = None) -> Iterator[Path]:
     """Every visible file below a folder. Links are followed, and each real folder is entered once: loops end.
+
+    Run folders, bundles, what MLflow stores, and a folder of nothing else are not entered: their plots and pictures are
+    no images of the product. The folder itself is, whatever it is.
+
+    Args:
+        folder: Where to begin.
+        left_out: Is given the folders that were not entered.
 
     Raises:
         DataError: A folder cannot be listed, or a name is no valid text.
@@ -87,6 +102,10 @@ def walk(folder: Path) -> Iterator[Path]:
         for entry in _visible(here):
             path = here / entry.name
             if _is_folder(entry):
+                if _is_ours(path):
+                    if left_out is not None:
+                        left_out.append(path)
+                    continue
                 (links if entry.is_symlink() else folders).append(path)
             elif path.suffix.lower() not in SUFFIXES or path.is_file():
                 yield path
@@ -115,14 +134,32 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
     return Path(entry).is_dir() if entry.is_symlink() else entry.is_dir()  # DirEntry fails at a link to itself
 
 
+def _is_ours(folder: Path) -> bool:
+    """Whether Sightline or MLflow wrote all that is in a folder."""
+    if _was_written(folder):
+        return True
+    inside = _visible(folder)
+    return bool(inside) and all(_is_folder(entry) and _was_written(folder / entry.name) for entry in inside)
+
+
+def _was_written(folder: Path) -> bool:
+    if folder.name in _TRACKED or (folder / MANIFEST).is_file():
+        return True
+    return (folder / _RUN).is_file() and any((folder / name).is_file() for name in _RUN_ROWS)
+
+
 def images(folder: Path) -> Iterator[Path]:
     """Every image file below a folder, told by its suffix."""
     return (path for path in walk(folder) if path.suffix.lower() in SUFFIXES)
 
 
 def subfolders(folder: Path) -> list[str]:
-    """Names of the visible folders directly inside a folder, sorted; none if it is no folder."""
-    return [entry.name for entry in _visible(folder) if _is_folder(entry)] if folder.is_dir() else []
+    """Names of the visible folders directly inside a folder, sorted, without those that `walk` leaves out.
+
+    There are none if it is no folder.
+    """
+    inside = _visible(folder) if folder.is_dir() else []
+    return [entry.name for entry in inside if _is_folder(entry) and not _is_ours(folder / entry.name)]
 
 
 def read_text(path: Path) -> str:
@@ -131,7 +168,11 @@ def read_text(path: Path) -> str:
     Raises:
         DataError: It is missing, cannot be read or is not UTF-8; the line is named.
     """
+    if path.is_dir():
+        raise DataError(f"expected the file {path}, found a folder", hint="Name the file, in `data.reader` say.")
     try:
+        if path.stat().st_size > LARGEST_FILE:
+            raise DataError(f"{path}: expected a file of at most {LARGEST_FILE / 2**30:g} GiB")
         data = path.read_bytes()
     except OSError as error:
         beside = _siblings(path)
@@ -167,16 +208,17 @@ def clean_path(text: str, root: Path, *, where: str) -> str:
     path = PurePosixPath(stated.replace("\\", "/"))
     if path.is_absolute() or PureWindowsPath(stated).drive or ".." in path.parts or not stated:
         raise DataError(
-            f"{where}: expected a path inside {root}, got {text!r}",
+            f"{where}: expected a path inside {root}, got {shown(text)}",
             hint="Paths are relative to `data.root`; take a root that holds all images.",
         )
     return str(path)
 
 
 def listed(names: Sequence[str], most: int = 8) -> str:
-    """Names in one line; long lists are cut."""
-    shown = ", ".join(names[:most]) or "nothing"
-    return f"{shown} and {len(names) - most:,} more" if len(names) > most else shown
+    """Names in one line; long lists and long names are cut."""
+    cut = [name if len(name) <= _LONGEST_NAME else f"{name[:_LONGEST_NAME]}…" for name in names[:most]]
+    told = ", ".join(cut) or "nothing"
+    return f"{told} and {len(names) - most:,} more" if len(names) > most else told
 
 
 def counted(number: int, noun: str) -> str:

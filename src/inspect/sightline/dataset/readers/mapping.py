@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from typing import TypeVar
 
+from sightline.config.explain import shown
 from sightline.config.recipe import Data
 from sightline.dataset.readers.layout import listed
 from sightline.errors import DataError, did_you_mean
@@ -57,7 +58,7 @@ def _tidy(label: str, where: str) -> str:
     tidy = _normal(label)
     if not tidy or not tidy.isprintable():
         raise DataError(
-            f"{where}: expected a label of printable text, got {label!r}",
+            f"{where}: expected a label of printable text, got {shown(label)}",
             hint="Give it a label; a good part is labelled too, as `good` say.",
         )
     return tidy
@@ -104,7 +105,7 @@ def _refuse_contradiction(row: Sample, meaning: dict[str, str | None]) -> None:
     if row.boxes or row.polygons or len({meaning[label] is None for label in row.labels}) < 2:
         return
     raise DataError(
-        f"{row.path} is labelled good and defective at once: {', '.join(row.labels)}", hint="Keep one of the two."
+        f"{row.path} is labelled good and defective at once: {listed(row.labels)}", hint="Keep one of the two."
     )
 
 

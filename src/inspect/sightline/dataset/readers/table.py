@@ -7,6 +7,7 @@ import io
 from collections.abc import Iterator
 from pathlib import Path
 
+from sightline.config.explain import shown
 from sightline.config.recipe import CsvReader
 from sightline.dataset.readers.layout import Layout, clean_path, listed, read_text
 from sightline.errors import DataError, did_you_mean
@@ -25,6 +26,8 @@ class Table(Layout[CsvReader]):
         optional = (settings.split_column, settings.group_column, settings.mask_column)
         named = [settings.path_column, settings.label_column, *(column for column in optional if column is not None)]
         header, lines = _read(file, named)
+        if not lines:
+            raise DataError(f"{file}: expected a row for each image, found only the header", hint="Add the rows.")
         others = [column for column in header if column and column not in named]
         for where, cells in lines:
             if len(cells) != len(header):
@@ -60,7 +63,20 @@ class Table(Layout[CsvReader]):
             return None
         named = {settings.path_column, settings.label_column}
         text = read_text(root / settings.file)
-        return settings if any(named <= set(_header(text, delimiter)) for delimiter in _DELIMITERS) else None
+        try:
+            return settings if any(named <= set(_header(text, delimiter)) for delimiter in _DELIMITERS) else None
+        except csv.Error:
+            return None
+
+
+def fault(file: Path) -> str:
+    """Why a file cannot be read as a table with the usual columns; empty if it can."""
+    settings = CsvReader(kind="csv")
+    try:
+        _read(file, [settings.path_column, settings.label_column])
+    except DataError as error:
+        return error.message
+    return ""
 
 
 def _header(text: str, delimiter: str) -> list[str]:
@@ -76,12 +92,16 @@ def _read(file: Path, named: list[str]) -> tuple[list[str], list[tuple[str, list
     """
     text = read_text(file)
     # The separator is the one that yields the named columns; for the error message, else the one that yields most.
-    delimiter = max(_DELIMITERS, key=lambda one: (sum(c in named for c in _header(text, one)), len(_header(text, one))))
-    header = _header(text, delimiter)
+    try:
+        headers = {one: _header(text, one) for one in _DELIMITERS}
+    except csv.Error as error:
+        raise DataError(f"{file}, line 1: {error}", hint="Check the quotes.") from error
+    delimiter = max(_DELIMITERS, key=lambda one: (sum(c in named for c in headers[one]), len(headers[one])))
+    header = headers[delimiter]
     for column in named:
         if column not in header:
             raise DataError(
-                f"{file}: expected a column {column!r}, found {listed([*map(repr, header)], 20)}",
+                f"{file}: expected a column {column!r}, found {listed([*map(shown, header)], 20)}",
                 hint=f"{did_you_mean(column, header)} Columns are named under `data.reader` in the recipe.".strip(),
             )
         if header.count(column) > 1:
@@ -98,5 +118,5 @@ def _split(cell: str, where: str) -> Split | None:
     if not cell:
         return None
     if cell.casefold() not in _SPLITS:
-        raise DataError(f"{where}: expected a split ({', '.join(Split)}) or nothing, got {cell!r}")
+        raise DataError(f"{where}: expected a split ({', '.join(Split)}) or nothing, got {shown(cell)}")
     return _SPLITS[cell.casefold()]

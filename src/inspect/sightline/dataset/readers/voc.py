@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NoReturn
 from xml.etree import ElementTree as ET
 
+from sightline.config.explain import shown
 from sightline.config.recipe import VocReader
 from sightline.dataset.readers.layout import Layout, box, counted, images, listed, read_text, subfolders, walk
 from sightline.errors import DataError
@@ -78,6 +80,11 @@ def _boxes(file: Path) -> tuple[Box, ...]:
         raise DataError(f"{file}, line {error.position[0]}: {error}", hint="Mend the XML file.") from error
     except DataError as error:
         raise DataError(f"{file}: {error.message}", hint="Remove the line with <!DOCTYPE.") from error
+    if root.tag != "annotation":
+        raise DataError(
+            f"{file}: expected the element <annotation> at the top, got {shown(root.tag)}",
+            hint="Remove the file if it is no annotation, or annotate its image again.",
+        )
     size = (round(_number(root, "size/width", file, 0)), round(_number(root, "size/height", file, 0)))
     boxes = []
     for number, item in enumerate(root.iter("object"), start=1):
@@ -95,6 +102,9 @@ def _number(element: ET.Element, place: str, where: object, default: float | Non
     if text is None and default is not None:
         return default
     try:
-        return float(text or "")
-    except ValueError as error:
-        raise DataError(f"{where}: {place}: expected a number, got {text!r}", hint="Mend the annotation.") from error
+        number = float(text or "")
+    except ValueError:
+        number = math.nan
+    if not math.isfinite(number):
+        raise DataError(f"{where}: {place}: expected a number, got {shown(text)}", hint="Mend the annotation.")
+    return number

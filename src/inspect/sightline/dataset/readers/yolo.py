@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 import PIL.Image
-import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 
 from sightline import image
+from sightline.config.document import parse
+from sightline.config.explain import shown
 from sightline.config.recipe import YoloReader
 from sightline.dataset.readers.layout import Layout, around, box, images, polygon, read_text
-from sightline.errors import DataError, ImageError
+from sightline.errors import ConfigError, DataError, ImageError
 from sightline.index import Box, Polygon, Sample
 
 _IMAGES, _LABELS = "images", "labels"
@@ -88,9 +89,14 @@ def _names(file: Path) -> dict[int, str]:
     if file.suffix.lower() == ".txt":
         return dict(enumerate(text.split("\n")))
     try:
-        return _DataFile.model_validate(yaml.safe_load(text)).names
-    except yaml.YAMLError as error:
-        raise DataError(f"{file}: no valid YAML: {error}") from error
+        document = parse(text, {})
+    except ConfigError as error:
+        raise DataError(f"{file}, line {error.message}", hint=error.hint) from error
+    twice = next((mistake for mistake in document.mistakes if mistake.path[:1] == ("names",)), None)
+    if twice:
+        raise DataError(f"{file}, line {twice.line}: {'.'.join(twice.path)}: {twice.text}")
+    try:
+        return _DataFile.model_validate(document.value).names
     except ValidationError as error:
         raise DataError(
             f"{file}: names: {error.errors()[0]['msg']}",
@@ -104,10 +110,12 @@ def _shape(line: str, names: dict[int, str], where: str) -> _Shape:
         label, values = names.get(int(number)), tuple(map(float, shares))
     except ValueError as error:
         raise DataError(
-            f"{where}: expected a class number and numbers, got {line.strip()!r}", hint="Mend or remove the line."
+            f"{where}: expected a class number and numbers, got {shown(line.strip())}", hint="Mend or remove the line."
         ) from error
     if label is None:
-        raise DataError(f"{where}: no class has the number {number}", hint="The data file names the classes, from 0.")
+        raise DataError(
+            f"{where}: no class has the number {shown(int(number))}", hint="The data file names the classes, from 0."
+        )
     if len(values) != 4 and (len(values) < 6 or len(values) % 2):
         raise DataError(
             f"{where}: expected 4 numbers for a box, or 6 and more in pairs for an outline, got {len(values)}",
@@ -115,7 +123,7 @@ def _shape(line: str, names: dict[int, str], where: str) -> _Shape:
         )
     if not all(-_SLACK <= value <= 1 + _SLACK for value in values):
         raise DataError(
-            f"{where}: expected shares of the image from 0 to 1, got {line.strip()!r}",
+            f"{where}: expected shares of the image from 0 to 1, got {shown(line.strip())}",
             hint="Divide x and widths by the image's width, y and heights by its height.",
         )
     return _Shape(where, label, values)

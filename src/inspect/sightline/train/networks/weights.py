@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import struct
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +11,7 @@ from urllib.error import URLError
 
 import torch
 from torch import Tensor
-from torchvision.models import get_model, get_model_weights
+from torchvision.models import get_model, get_model_weights, list_models
 from torchvision.models.vision_transformer import interpolate_embeddings
 
 from sightline.config.recipe import Model
@@ -19,6 +20,18 @@ from sightline.train.networks.network import Network
 
 _LEAST_SHARE = 0.5
 _COUNTER = "num_batches_tracked"
+# What torch raises over bytes that are none of its own, or not all of them.
+_DAMAGED = (
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    EOFError,
+    LookupError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+    struct.error,
+)
 _POSITIONS = "encoder.pos_embedding"
 
 
@@ -90,6 +103,11 @@ def load_weights(network: Network, model: Model) -> WeightReport | None:
     return report
 
 
+def is_download(model: Model) -> bool:
+    """Whether the weights of a recipe are torchvision's, which it downloads when they are first asked for."""
+    return model.backbone in list_models() and model.weights in get_model_weights(model.backbone).__members__
+
+
 def _read(source: str, backbone: str) -> dict[str, Tensor]:
     known = get_model_weights(backbone).__members__
     if source in known:
@@ -117,15 +135,23 @@ def _download(name: str, backbone: str) -> dict[str, Tensor]:
 
 
 def _read_file(path: Path) -> dict[str, Tensor]:
+    if path.stat().st_size == 0:
+        raise TrainError(f"model.weights: {path} is empty", hint="Download or copy it again.")
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise TrainError(
-            f"model.weights: {path} holds more than tensors, or is damaged; it was not opened any further",
+            f"model.weights: {path} is no file of torch.save, holds more than tensors, or is damaged; it was not "
+            "opened any further",
             hint="Save it again with torch.save(model.state_dict(), ...).",
         ) from error
-    except (EOFError, KeyError, OSError, RuntimeError, ValueError) as error:
-        raise TrainError(f"model.weights: {path} cannot be read as a file of torch.save: {error}") from error
+    except OSError as error:
+        raise TrainError(f"model.weights: {path} cannot be read: {error.strerror or error}") from error
+    except _DAMAGED as error:
+        raise TrainError(
+            f"model.weights: expected a file of torch.save, but {path} is another kind of file, or cut off or damaged",
+            hint="Download or copy it again, and compare its size with the original's.",
+        ) from error
     if isinstance(content, Mapping):
         # Training scripts save more than the weights, and put the weights below one of these.
         content = next(
