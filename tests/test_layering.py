@@ -10,7 +10,19 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-EDGE_ROOMS = ("bundle", "config", "damage", "doctor", "errors", "files", "image", "index", "runtime", "synth", "verdict")
+EDGE_ROOMS = (
+    "bundle",
+    "config",
+    "damage",
+    "doctor",
+    "errors",
+    "files",
+    "image",
+    "index",
+    "runtime",
+    "synth",
+    "verdict",
+)
 TRAINING_PACKAGES = (
     "PIL",
     "albumentations",

@@ -15,10 +15,11 @@ import torch
 
 from sightline import bundle
 from sightline.config import Preprocess, Recipe
+from sightline.config.recipe import Model
 from sightline.errors import ExportError
 from sightline.export import export
 from sightline.export.calibrate import Calibrator
-from sightline.export.graph import ContractModel, to_onnx, torch_scores
+from sightline.export.graph import ContractModel, Views, to_onnx, torch_scores
 from sightline.index import Index, Sample, Split
 from sightline.runs import RunFolder
 from sightline.runtime import Inspector
@@ -183,6 +184,28 @@ def test_several_types_a_frame(tmp_path: Path) -> None:
     assert not manifest.policy.exclusive
     assert set(manifest.policy.thresholds) == {"dent", "scratch"}
     assert {m.name for m in manifest.metrics} >= {"exact_match", "recall/dent"}
+
+
+@pytest.mark.parametrize(("count", "shape"), [(4, (64, 96)), (8, (64, 64))])
+def test_views_make_answers_that_no_flip_or_turn_changes(count: int, shape: tuple[int, int]) -> None:
+    torch.manual_seed(0)
+    preprocess = Preprocess(height=shape[0], width=shape[1])
+    network = build(Model(backbone="resnet18", layer="layer1"), 3, preprocess).eval()
+    torch.nn.init.normal_(network.head.weight, std=2.0)
+    calibrator = Calibrator("none", True, np.ones(3), np.zeros(3), 0, 0.0, 0.0)
+    model = ContractModel(Views(network, count), calibrator, first_defect=1)
+    frames = np.random.default_rng(0).integers(0, 256, (3, *shape, 3), np.uint8)
+    session = Session(to_onnx(model, preprocess))
+    scores, maps = session.run(frames)
+    assert scores.shape == (3, 2)
+    for axis in (1, 2):
+        flipped, flipped_maps = session.run(np.flip(frames, axis).copy())
+        np.testing.assert_allclose(flipped, scores, atol=1e-5)
+        np.testing.assert_allclose(np.flip(flipped_maps, axis + 1), maps, atol=1e-4)
+    if count == 8:
+        turned, turned_maps = torch_scores(model, frames.transpose(0, 2, 1, 3).copy())
+        np.testing.assert_allclose(turned, scores, atol=1e-5)
+        np.testing.assert_allclose(turned_maps.transpose(0, 1, 3, 2), maps, atol=1e-4)
 
 
 def test_no_good_part_means_no_ok(tmp_path: Path) -> None:

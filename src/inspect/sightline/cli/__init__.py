@@ -17,6 +17,7 @@ import os
 import re
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, NoReturn
 
 import sightline
@@ -129,7 +130,7 @@ def _parser() -> Parser:
 def _stand_in_for_closed_stderr() -> None:
     """Give what is told a place (`2>&-`): the next file opened would get the number, and the messages with it."""
     if sys.stderr is None:
-        sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - for as long as the process lives
+        sys.stderr = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - as long as the process lives
 
 
 def _flush() -> None:

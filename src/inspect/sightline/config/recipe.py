@@ -220,6 +220,11 @@ class Model(Section):
     )
     batch_norm: Literal["frozen", "train"] = Field("frozen", description="Keep batch statistics, or train them too.")
     dropout: Fraction = Field(0.2, description="Dropout before the last layer.")
+    views: Literal[1, 4, 8] = Field(
+        1,
+        description="The bundle answers with the mean over so many views of a frame: 4 are its flips, 8 its quarter "
+        "turns too. For products without an up and down; takes as many times as long.",
+    )
 
 
 class Training(Section):
@@ -300,6 +305,14 @@ class Recipe(Section):
     decide: Decision = Field(Decision(), description="How thresholds are chosen.")
     track: Tracking = Field(Tracking(), description="Where the experiment is recorded.")
     card: Card = Field(Card(), description="What the model card says.")
+
+    @model_validator(mode="after")
+    def _turns_square_frames_only(self) -> Recipe:
+        if self.model.views == 8 and self.input.height != self.input.width:
+            raise ValueError(
+                f"model.views: 8 needs a square input, got {self.input.height} x {self.input.width}; 4 takes any"
+            )
+        return self
 
     @field_validator("name")
     @classmethod

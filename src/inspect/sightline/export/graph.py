@@ -17,10 +17,36 @@ from torch import Tensor, nn
 from sightline.config import Preprocess
 from sightline.errors import ExportError
 from sightline.export.calibrate import Calibrator
-from sightline.train.networks import Network
 
 OPSET = 20
 _STANDARD_DOMAINS = {"", "ai.onnx"}
+
+
+class Views(nn.Module):
+    """A network that answers with the mean over a frame's flips and, of 8, its quarter turns.
+
+    Args:
+        network: Gives logits (B, K) and maps (B, K, h, w).
+        count: 4, or 8 for square frames.
+    """
+
+    def __init__(self, network: nn.Module, count: int) -> None:
+        super().__init__()
+        self.network = network
+        self.views = [(turned, flips) for turned in (False, True) for flips in ((), (0,), (1,), (0, 1))][:count]
+
+    def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
+        """As the network; the maps are turned back before they are averaged."""
+        seen = []
+        for turned, flips in self.views:
+            view = image.transpose(1, 2) if turned else image
+            seen.append(view.flip([1 + axis for axis in flips]) if flips else view)
+        logits, maps = (found.unflatten(0, (len(seen), -1)) for found in self.network(torch.cat(seen)))
+        back = []
+        for number, (turned, flips) in enumerate(self.views):
+            view = maps[number].flip([2 + axis for axis in flips]) if flips else maps[number]
+            back.append(view.transpose(2, 3) if turned else view)
+        return logits.mean(0), torch.stack(back).mean(0)
 
 
 class ContractModel(nn.Module):
@@ -32,7 +58,7 @@ class ContractModel(nn.Module):
         first_defect: Index of the first output that is a defect: 1 if output 0 is good, else 0.
     """
 
-    def __init__(self, network: Network, calibrator: Calibrator, *, first_defect: int) -> None:
+    def __init__(self, network: nn.Module, calibrator: Calibrator, *, first_defect: int) -> None:
         super().__init__()
         self.network = network
         self.exclusive = calibrator.exclusive

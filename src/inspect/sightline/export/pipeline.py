@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import nn
 
 import sightline
 from sightline import bundle, config, image, train
@@ -19,7 +20,7 @@ from sightline.errors import ExportError
 from sightline.export import card, decide, parity
 from sightline.export.calibrate import Calibrator, fit
 from sightline.export.evaluate import Scored, evaluate, truth_of
-from sightline.export.graph import OPSET, ContractModel, to_onnx, torch_scores
+from sightline.export.graph import OPSET, ContractModel, Views, to_onnx, torch_scores
 from sightline.export.record import record
 from sightline.export.sweep import Outputs, Progress, silent, sweep
 from sightline.index import Index, Split
@@ -27,7 +28,6 @@ from sightline.runs import Metrics, RunFolder
 from sightline.runtime import Inspector
 from sightline.runtime.session import Session
 from sightline.train import LabelSpace
-from sightline.train.networks import Network
 from sightline.verdict import Policy
 
 GOLDEN_TOLERANCE = 5e-3
@@ -53,7 +53,8 @@ def export(run: RunFolder, *, progress: Progress = silent, mlflow_run: str | Non
         DataError: An image was changed since training began.
     """
     recipe, index = run.recipe, run.index
-    network, space = train.load(run)
+    trained, space = train.load(run)
+    network = Views(trained, recipe.model.views).eval() if recipe.model.views > 1 else trained
     calibrator = _calibrate(network, space, index, recipe, progress)
     model = ContractModel(network, calibrator, first_defect=space.first_defect)
     onnx_file = to_onnx(model, recipe.input)
@@ -120,7 +121,7 @@ def _kept(index: Index, recipe: Recipe) -> str:
     return f"{looked} lie in one part only."
 
 
-def _calibrate(network: Network, space: LabelSpace, index: Index, recipe: Recipe, progress: Progress) -> Calibrator:
+def _calibrate(network: nn.Module, space: LabelSpace, index: Index, recipe: Recipe, progress: Progress) -> Calibrator:
     def logits(images: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         with torch.no_grad():
             answer = network.eval()(torch.from_numpy(images))

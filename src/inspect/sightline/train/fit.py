@@ -36,7 +36,7 @@ from sightline.train.tasks.classify import LabelSpace, class_weights
 
 _GRADIENT_NORM = 5.0
 _UNFOLD_BATCHES = 32
-_MAY_CHANGE = {"version", "sector", "product", "decide", "track", "card"}  # sections that no weight depends on
+_MAY_CHANGE = {"version", "sector", "product", "decide", "track", "card", "model.views"}  # no weight depends on them
 
 _Loader = DataLoader[tuple[Tensor, Tensor]]
 
@@ -166,7 +166,7 @@ def _check_same(run: RunFolder, state: Mapping[str, Any]) -> None:
     changed = sorted(
         key
         for key in began.keys() | now.keys()
-        if began.get(key) != now.get(key) and key.partition(".")[0] not in _MAY_CHANGE
+        if began.get(key) != now.get(key) and not {key, key.partition(".")[0]} & _MAY_CHANGE
     )
     if changed:
         listed = "\n".join(f"  {key}: began with {began.get(key)}, is now {now.get(key)}" for key in changed)
