@@ -283,7 +283,7 @@ def test_a_database_that_was_replaced_gets_the_run_anew(run, track, client, empt
 
 
 def test_a_full_disk_under_the_run_folder_costs_nothing_but_the_upload(run, track, said):
-    (run.path / "tracking.part").mkdir()  # where the note is written first
+    (run.path / "tracking.json.part").mkdir()  # where the note is written first
     tracker = track(run)
     tracker.drain()
     tracker.drain()
