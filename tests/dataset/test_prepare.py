@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 import pytest
 
+from sightline import synth
 from sightline.config import Preprocess
 from sightline.config.recipe import Data
 from sightline.dataset import readers
@@ -158,3 +159,10 @@ def test_magnetic_tiles(real_data):
             assert len({s.path.rsplit("/", 1)[1][:4] for s in rows}) >= 5
     assert any("4 masks of defective images are empty" in warning for warning in done.report.warnings)
     assert all(len({s.split for s in rows}) == 1 for rows in groups.values())
+
+
+def test_a_layout_that_is_not_stated_is_told_by_looking(tmp_path):
+    synth.write(tmp_path / "parts", count=12, size=(64, 64))
+    done = prepare(Data(root=tmp_path / "parts"))
+    assert set(done.index.counts()) >= {"good"}
+    assert not {"images", "masks"} & set(done.index.classes)

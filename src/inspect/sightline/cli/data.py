@@ -101,8 +101,9 @@ def _range(text: str) -> tuple[float, float]:
 
 def _index(arguments: argparse.Namespace) -> int:
     from sightline.dataset import read
+    from sightline.dataset.prepare import settled
 
-    index = read(_recipe(arguments.source, arguments.overrides).data)
+    index = read(settled(_recipe(arguments.source, arguments.overrides).data))
     _portable(index, arguments.output).save(arguments.output)
     counts = ", ".join(f"{label} {count:,}" for label, count in sorted(index.counts().items()))
     print(f"{arguments.output}: {len(index.samples):,} images ({counts})")

@@ -179,7 +179,7 @@ class Data(Section):
     root: Path = Field(
         description="Folder of the images, from the working directory; `${NAME}` and `${NAME:-default}` are filled in."
     )
-    reader: Reader = Field(FoldersReader(kind="folders"), description="The layout of the folder.")
+    reader: Reader = Field(FoldersReader(kind="folders"), description="The layout; left out, it is told by looking.")
     good: tuple[str, ...] = Field(("good", "ok"), description="Labels that mean a good part; compared without case.")
     rename: dict[str, str] = Field({}, description="Label as found -> label to use.")
     ignore: tuple[str, ...] = Field((), description="Labels whose images are left out.")

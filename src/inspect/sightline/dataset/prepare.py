@@ -29,6 +29,17 @@ class Prepared:
     report: CheckReport
 
 
+def settled(data: Data) -> Data:
+    """The section with its layout: as stated, or told by looking at the folder.
+
+    Raises:
+        DataError: It is not stated and cannot be told.
+    """
+    if "reader" in data.model_fields_set or not data.root.is_dir():
+        return data
+    return data.model_copy(update={"reader": readers.detect(data.root)})
+
+
 def prepare(data: Data, preprocess: Preprocess | None = None, *, progress: Progress | None = None) -> Prepared:
     """Reads, scans, groups, splits and checks.
 
@@ -40,6 +51,7 @@ def prepare(data: Data, preprocess: Preprocess | None = None, *, progress: Progr
     Raises:
         DataError: There is no image, none can be read, or the layout is not what the reader expects.
     """
+    data = settled(data)
     index = readers.read(data)
     scanned = scan(index, progress=progress)
     if not scanned.files:
