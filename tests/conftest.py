@@ -1,7 +1,9 @@
 """What tests of several rooms share."""
 
 import os
+from http.server import ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
@@ -26,3 +28,22 @@ def real_data():
 def weights():
     """The folder of pretrained weights."""
     return _folder("SIGHTLINE_WEIGHTS", "../shared/weights")
+
+
+@pytest.fixture
+def http_server():
+    """Starts servers on loopback that answer as a handler class says, hands back their ports, and stops them."""
+    running = []
+
+    def start(handler):
+        http = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+        thread = Thread(target=http.serve_forever)
+        thread.start()
+        running.append((http, thread))
+        return http.server_port
+
+    yield start
+    for http, thread in running:
+        http.shutdown()
+        thread.join()
+        http.server_close()

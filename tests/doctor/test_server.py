@@ -3,8 +3,7 @@
 import socket
 import sqlite3
 from contextlib import closing
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
+from http.server import BaseHTTPRequestHandler
 
 import pytest
 
@@ -12,10 +11,9 @@ from sightline.doctor import server
 
 
 @pytest.fixture
-def serve(monkeypatch):
+def serve(monkeypatch, http_server):
     """Starts a server on loopback that answers each request in one way, and hands back its address."""
     monkeypatch.setenv("no_proxy", "*")
-    running = []
 
     def start(status, body):
         class Handler(BaseHTTPRequestHandler):
@@ -28,17 +26,10 @@ def serve(monkeypatch):
             def log_message(self, *_):
                 pass
 
-        http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        thread = Thread(target=http.serve_forever)
-        thread.start()
-        running.append((http, thread))
-        return f"127.0.0.1:{http.server_port}/base/"
+        port = http_server(Handler)
+        return f"127.0.0.1:{port}/base/"
 
-    yield start
-    for http, thread in running:
-        http.shutdown()
-        thread.join()
-        http.server_close()
+    return start
 
 
 def test_a_healthy_server(serve):

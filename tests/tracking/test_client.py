@@ -5,8 +5,7 @@ import socket
 import sqlite3
 import time
 from contextlib import closing
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
+from http.server import BaseHTTPRequestHandler
 
 import pytest
 
@@ -31,9 +30,8 @@ def closed_port():
 
 
 @pytest.fixture
-def serve():
+def serve(http_server):
     """Starts a server on loopback that answers everything in one way, and hands back its address."""
-    running = []
 
     def start(status, body, kind):
         class Handler(BaseHTTPRequestHandler):
@@ -50,17 +48,10 @@ def serve():
             def log_message(self, *_):
                 pass
 
-        http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        thread = Thread(target=http.serve_forever)
-        thread.start()
-        running.append((http, thread))
-        return f"http://127.0.0.1:{http.server_port}"
+        port = http_server(Handler)
+        return f"http://127.0.0.1:{port}"
 
-    yield start
-    for http, thread in running:
-        http.shutdown()
-        thread.join()
-        http.server_close()
+    return start
 
 
 def refused(run, uri):

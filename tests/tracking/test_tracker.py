@@ -209,6 +209,14 @@ def test_a_database_that_ends_with_the_process_is_refused(run, uri):
         Tracker(run, uri=uri).upload()
 
 
+@pytest.mark.parametrize("enabled", [True, False])
+def test_a_run_that_ends_badly_on_a_full_disk_keeps_its_own_error(tmp_path, uri, said, enabled):
+    run = run_factory.start(tmp_path, enabled=enabled)
+    (run.path / "tracking.json.part").mkdir()
+    Tracker(run, uri=uri, say=said.append).finish("FAILED")
+    assert ["tracking.json cannot be written" in line for line in said] == [True] * enabled
+
+
 def test_a_run_that_is_switched_off_is_sent_on_demand_alone(tmp_path, uri, client, said, monkeypatch):
     monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
     run = run_factory.start(tmp_path, enabled=False)

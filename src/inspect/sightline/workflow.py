@@ -11,7 +11,7 @@ from sightline import config
 from sightline.bundle import Bundle
 from sightline.config import Recipe
 from sightline.dataset import preview
-from sightline.dataset.prepare import Prepared, prepare, settled
+from sightline.dataset.prepare import Prepared, prepare
 from sightline.errors import DataError
 from sightline.export import export
 from sightline.export.sweep import Progress
@@ -35,10 +35,10 @@ def start(recipe: Recipe, runs: Path, *, progress: Progress, say: Say) -> RunFol
     """
     check(recipe)
     RunFolder.check_room(runs)
-    recipe = recipe.model_copy(update={"data": settled(recipe.data)})
     prepared = prepare(recipe.data, recipe.input, progress=lambda done, total: progress("read images", done, total))
     say(prepared.report.text())
     refuse_errors(prepared)
+    recipe = recipe.model_copy(update={"data": prepared.data})
     run = RunFolder.create(runs, recipe, prepared.index)
     run.params(_params(recipe))
     run.tags(_tags(recipe, prepared.index))

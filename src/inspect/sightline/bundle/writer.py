@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
 import uuid
 import zipfile
@@ -15,6 +14,7 @@ from pathlib import Path
 from sightline.bundle.bundle import Bundle, check_files, parse
 from sightline.bundle.manifest import MANIFEST, Manifest
 from sightline.errors import BundleError
+from sightline.files import write_whole
 
 _ZIP_TIME = (1980, 1, 1, 0, 0, 0)
 
@@ -52,7 +52,7 @@ def write(
     aside = target.with_name(f"{target.name}.{uuid.uuid4().hex}.part")
     try:
         for name, data in content.items():
-            _write_through(aside / name, data)
+            write_whole(aside / name, data)  # on the disk: the rename that follows must not come first
         if prove is not None:
             prove(aside)
         _put_in_place(aside, target)
@@ -99,15 +99,6 @@ def pack(path: Path, target: Path | None = None, *, replace: bool = False) -> Pa
 def _check_free(target: Path, *, replace: bool) -> None:
     if target.exists() and not replace:
         raise BundleError(f"{target} is there already", hint="Raise the version, or ask for it to be replaced.")
-
-
-def _write_through(path: Path, data: bytes) -> None:
-    """Writes a file and waits until the disk has it: the rename that follows must not come first."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("wb") as handle:
-        handle.write(data)
-        handle.flush()
-        os.fsync(handle.fileno())
 
 
 def _put_in_place(aside: Path, target: Path) -> None:

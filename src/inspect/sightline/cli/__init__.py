@@ -71,7 +71,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except SightlineError as error:
         return _report(error)
     except ModuleNotFoundError as error:
-        return _report(_missing_extra(error))
+        return _report(missing_extra(error))
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return 130
@@ -157,7 +157,7 @@ def _report(error: SightlineError) -> int:
     return 2
 
 
-def _missing_extra(error: ModuleNotFoundError) -> MissingExtra:
+def missing_extra(error: ModuleNotFoundError) -> MissingExtra:
     """The extra that brings a module.
 
     Raises:

@@ -60,17 +60,14 @@ def _check_parts(recipe: Recipe) -> str:
 
     Weights of torchvision's are not downloaded for that: their name tells that they are there.
     """
-    from sightline.cli import EXTRAS
+    from sightline.cli import missing_extra
 
     try:
         from sightline import train
         from sightline.train.networks.weights import is_download
     except ModuleNotFoundError as error:
-        module = (error.name or "").partition(".")[0]
-        if module not in EXTRAS:
-            raise
-        extra = f'pip install "sightline[{EXTRAS[module]}]"'
-        return f"not checked: backbone, weights, augmentations and precision, which need {module}: {extra}"
+        command = missing_extra(error).hint
+        return f"not checked: backbone, weights, augmentations and precision, which need {error.name}: {command}"
     if is_download(recipe.model):
         recipe = recipe.model_copy(update={"model": recipe.model.model_copy(update={"weights": None})})
     train.check(recipe)

@@ -177,7 +177,7 @@ def _expand(argument: str, missing: list[str]) -> list[str]:
     else:
         return [argument]
     if not found:
-        _say(f"note: no image in {argument}")
+        print(f"note: no image in {argument}", file=sys.stderr)
         missing.append(argument)
     return found
 
@@ -212,7 +212,7 @@ def _listed(missing: list[str]) -> Iterator[str]:
             try:
                 yield from _expand(name, missing)
             except DataError as error:
-                _say(f"note: {error.message}")
+                print(f"note: {error.message}", file=sys.stderr)
                 missing.append(name)
                 yield name
 
@@ -229,8 +229,6 @@ def _with_progress(
     """Shows a bar on standard error, unless it would be torn apart by lines printed on the same terminal."""
     from tqdm import tqdm
 
-    if sys.stderr is None:
-        return answers
     free = sys.stderr.isatty() and (arguments.output is not None or not sys.stdout.isatty())
     return tqdm(answers, total=total, unit=" images", file=sys.stderr, disable=not (arguments.progress or free))
 
@@ -239,10 +237,4 @@ def _summarise(counts: Counter[str], seconds: float) -> None:
     total = counts.total()
     each = ", ".join(f"{count:,} {outcome}" for outcome, count in sorted(counts.items()))
     rate = f"; {total / seconds:,.1f} images/s" if total else ""
-    _say(f"{total:,} images: {each or 'none scored'}{rate}")
-
-
-def _say(text: str) -> None:
-    """Prints to standard error; nowhere if that is closed, where `print` would take standard output."""
-    if sys.stderr is not None:
-        print(text, file=sys.stderr)
+    print(f"{total:,} images: {each or 'none scored'}{rate}", file=sys.stderr)

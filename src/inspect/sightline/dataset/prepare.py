@@ -23,10 +23,12 @@ class Prepared:
     Attributes:
         index: Digest, size, group and part filled in; unreadable images left out.
         report: Its errors say why training would be pointless.
+        data: The recipe's section, with the layout that the images were read by.
     """
 
     index: Index
     report: CheckReport
+    data: Data
 
 
 def settled(data: Data) -> Data:
@@ -62,4 +64,5 @@ def prepare(data: Data, preprocess: Preprocess | None = None, *, progress: Progr
         )
     grouped = group(scanned.samples, scanned.thumbnails, data.split.near_duplicates)
     divided = index.with_samples(split(grouped, data.split))
-    return Prepared(divided, check(divided, scanned, data, preprocess, left_out=readers.left_out(data)))
+    report = check(divided, scanned, data, preprocess, left_out=readers.left_out(data))
+    return Prepared(divided, report, data)

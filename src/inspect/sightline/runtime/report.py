@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 from collections import Counter
-from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from importlib.resources import files
@@ -17,6 +16,7 @@ from numpy.typing import NDArray
 import sightline
 from sightline.bundle import Manifest
 from sightline.errors import DataError
+from sightline.files import write_whole
 from sightline.runtime.inspector import Inspection
 from sightline.runtime.overlay import draw_heat, fit, jpeg
 from sightline.verdict import Outcome, Verdict
@@ -109,16 +109,10 @@ class Report:
         Raises:
             DataError: It cannot be written.
         """
-        aside = path.with_name(path.name + ".part")
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            aside.write_text(self.render(), encoding="utf-8", errors="backslashreplace")
-            aside.replace(path)
+            write_whole(path, self.render().encode("utf-8", "backslashreplace"))
         except OSError as error:
             raise DataError(f"{path}: the report cannot be written ({error.strerror})") from error
-        finally:
-            with suppress(OSError):
-                aside.unlink()
 
 
 def _data_uri(picture: NDArray[np.uint8]) -> str:

@@ -83,11 +83,14 @@ def _open_database(uri: str) -> None:
     """Looks into a database once, where MLflow would try for two minutes."""
     engine = sqlalchemy.create_engine(uri)
     try:
-        file = engine.url.database if engine.url.get_backend_name() == "sqlite" else None
-        if engine.url.get_backend_name() == "sqlite" and file in (None, "", ":memory:"):
-            raise ValueError("expected a file, as in sqlite:///mlflow.db, got a database that ends with the process")
-        if file and not file.startswith("file:"):
-            Path(file).parent.mkdir(parents=True, exist_ok=True)
+        if engine.url.get_backend_name() == "sqlite":
+            file = engine.url.database
+            if not file or file == ":memory:":
+                raise ValueError(
+                    "expected a file, as in sqlite:///mlflow.db, got a database that ends with the process"
+                )
+            if not file.startswith("file:"):
+                Path(file).parent.mkdir(parents=True, exist_ok=True)
         sqlalchemy.inspect(engine).get_table_names()
     finally:
         engine.dispose()

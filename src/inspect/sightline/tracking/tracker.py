@@ -93,9 +93,9 @@ class Tracker:
 
     def finish(self, status: Status) -> None:
         """Notes how the run ended and uploads all that is left; like `drain`, it does not fail."""
-        self.note(status)
+        self._state.status = status
+        failed = self._attempt(self.upload if self._settings.enabled else self._save)
         if self._settings.enabled:
-            failed = self._attempt(self.upload)
             self._say(f'{failed}\nSend the run later: sightline track "{self._run.path}"' if failed else self.where())
 
     def note(self, status: Status) -> None:

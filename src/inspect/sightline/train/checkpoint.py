@@ -15,8 +15,19 @@ from typing_extensions import override
 from sightline.errors import TrainError
 from sightline.files import write_whole
 
-# What torch.load raises for files that are cut off, of something else, or made to harm.
-_DAMAGED = (EOFError, LookupError, RuntimeError, TypeError, ValueError, pickle.UnpicklingError, struct.error)
+DAMAGED = (
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    EOFError,
+    LookupError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+    pickle.UnpicklingError,
+    struct.error,
+)
+"""What torch.load raises over bytes that are none of its own, not all of them, or made to harm."""
 
 
 def save(content: dict[str, Any], path: Path) -> None:
@@ -48,7 +59,7 @@ def load(path: Path) -> dict[str, Any]:
         raise TrainError(
             f"expected {path}, but there is none", hint="Has training finished its first epoch?"
         ) from error
-    except (*_DAMAGED, OSError) as error:
+    except (*DAMAGED, OSError) as error:
         reason = (str(error).splitlines() or ["cut off"])[0]
         raise _damaged(path, reason) from error
     if not isinstance(content, dict) or "run" not in content:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pickle
-import struct
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,22 +15,11 @@ from torchvision.models.vision_transformer import interpolate_embeddings
 
 from sightline.config.recipe import Model
 from sightline.errors import TrainError, did_you_mean
+from sightline.train.checkpoint import DAMAGED
 from sightline.train.networks.network import Network
 
 _LEAST_SHARE = 0.5
 _COUNTER = "num_batches_tracked"
-# What torch raises over bytes that are none of its own, or not all of them.
-_DAMAGED = (
-    ArithmeticError,
-    AssertionError,
-    AttributeError,
-    EOFError,
-    LookupError,
-    RuntimeError,
-    TypeError,
-    ValueError,
-    struct.error,
-)
 _POSITIONS = "encoder.pos_embedding"
 
 
@@ -147,7 +135,7 @@ def _read_file(path: Path) -> dict[str, Tensor]:
         ) from error
     except OSError as error:
         raise TrainError(f"model.weights: {path} cannot be read: {error.strerror or error}") from error
-    except _DAMAGED as error:
+    except DAMAGED as error:
         raise TrainError(
             f"model.weights: expected a file of torch.save, but {path} is another kind of file, or cut off or damaged",
             hint="Download or copy it again, and compare its size with the original's.",
