@@ -74,10 +74,11 @@ class TestImages:
         assert [line["outcome"] for line in score(name)[1]] == ["OK"]
 
     def test_what_is_not_there_is_not_inspected_and_the_rest_goes_on(self, score, parts):
-        code, lines, _ = score(parts / "gone.png", parts / "ok.png")
-        assert code == 0
+        code, lines, said = score(parts / "gone", parts / "ok.png")
+        assert code == 2
         assert [line["outcome"] for line in lines] == ["NOT_INSPECTED", "OK"]
-        assert "gone.png: cannot be read" in lines[0]["reasons"][0]
+        assert "gone: cannot be read" in lines[0]["reasons"][0]
+        assert f"error: found no image in {parts / 'gone'}" in said
 
     def test_no_image_at_all_is_an_error(self, score, tmp_path):
         (tmp_path / "empty").mkdir()
@@ -291,7 +292,7 @@ class TestExitCode:
             ("NG", "ng.png", 1),
             ("NG", "review.png", 0),
             ("ng,Review", "review.png", 1),
-            ("NOT_INSPECTED", "gone.png", 1),
+            ("NOT_INSPECTED", "damaged.png", 1),
             ("NOT_INSPECTED", "ng.png", 0),
         ],
     )

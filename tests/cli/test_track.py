@@ -24,7 +24,7 @@ def test_a_run_is_sent_with_its_bundle(run, capsys, tmp_path):
     assert main(["track", str(run.path)]) == 0
     said = capsys.readouterr()
     assert said.err == ""
-    assert "mlflow ui --backend-store-uri sqlite:///mlflow.db" in said.out
+    assert 'mlflow ui --backend-store-uri "sqlite:///mlflow.db"' in said.out
     assert "models:/colours@candidate" in said.out
     assert (tmp_path / "mlflow.db").is_file()
     assert main(["track", str(run.path)]) == 0  # once more changes nothing

@@ -24,7 +24,6 @@ from pathlib import Path
 
 from sightline import config, synth, workflow
 from sightline.config import Recipe
-from sightline.config.recipe import Tracking
 from sightline.errors import DataError
 from sightline.export.sweep import Progress
 from sightline.files import write_whole
@@ -34,7 +33,7 @@ from sightline.runtime.outputs import Outputs
 from sightline.runtime.results import Lines
 from sightline.runtime.threads import default_threads
 from sightline.synth.write import TRUTH
-from sightline.tracking.client import shown
+from sightline.tracking.client import look
 from sightline.verdict import Outcome
 from sightline.workflow import Say
 
@@ -138,7 +137,7 @@ def run(
     report = folder / "report.html"
     tally = _inspect(bundle, others, folder / "verdicts.jsonl", report, progress)
     say(tally.text())
-    return Result(folder, bundle, report, _experiment(recipe.track), tally)
+    return Result(folder, bundle, report, look(str(recipe.track.uri)) if recipe.track.enabled else "", tally)
 
 
 def _claim(folder: Path) -> None:
@@ -179,14 +178,6 @@ def _placed(recipe: Recipe, folder: Path, images: Path) -> Recipe:
     uri = recipe.track.uri or f"sqlite:///{(folder / 'mlflow.db').as_posix()}"
     track = recipe.track.model_copy(update={"uri": uri})
     return recipe.model_copy(update={"data": data, "track": track})
-
-
-def _experiment(track: Tracking) -> str:
-    """The command or address that shows the experiment."""
-    if not track.enabled:
-        return ""
-    uri = shown(str(track.uri))
-    return uri if uri.startswith("http") else f'mlflow ui --backend-store-uri "{uri}"'
 
 
 def _inspect(bundle: Path, parts: Path, lines: Path, report: Path, progress: Progress) -> Tally:

@@ -3,7 +3,7 @@
 import pytest
 from pydantic import ValidationError
 
-from sightline.config.recipe import MasksReader
+from sightline.config.readers import MasksReader
 from sightline.errors import DataError
 
 

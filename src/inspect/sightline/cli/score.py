@@ -25,9 +25,10 @@ _EPILOG = """\
 Images are files, folders (searched with all folders in them), patterns in quotes ('parts/**/*.png'), or - for a list on
 standard input, one path a line, each answered as it comes.
 
-A file that is missing or damaged is answered NOT_INSPECTED, and the exit code is 0 unless --fail-on names that outcome.
-A folder or pattern without an image, a listed folder that cannot be searched, and an overlay that cannot be written
-are said on standard error; all else is scored, and then the exit code is 2, whatever --fail-on says.
+A damaged file, or a listed one that is missing, is answered NOT_INSPECTED, and the exit code is 0 unless --fail-on
+names that outcome. A mistyped argument, a folder or pattern without an image, a listed folder that cannot be searched,
+and an overlay that cannot be written are said on standard error; all else is scored, and then the exit code is 2,
+whatever --fail-on says.
 
 The file of -o keeps what it held until the first verdict is known; from then on each is there at once.
 
@@ -175,7 +176,9 @@ def _expand(argument: str, missing: list[str]) -> list[str]:
         names = glob.glob(argument, recursive=True)  # noqa: PTH207 - pathlib takes no absolute patterns
         found = [name for name in sorted(names) if not _is_folder(name)]
     else:
-        return [argument]
+        found = [argument]
+        if not os.path.lexists(path):  # as likely a folder's name, mistyped, as an image that was lost
+            missing.append(argument)
     if not found:
         print(f"note: no image in {argument}", file=sys.stderr)
         missing.append(argument)

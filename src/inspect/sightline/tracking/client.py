@@ -79,6 +79,16 @@ def shown(uri: str) -> str:
     return f"{scheme}{separator}{rest.rpartition('@')[2]}" if separator else uri
 
 
+def look(uri: str) -> str:
+    """The address of a server, or the command that shows a database in the browser."""
+    return shown(uri) if is_server(uri) else f'mlflow ui --backend-store-uri "{shown(uri)}"'
+
+
+def is_server(uri: str) -> bool:
+    """Whether an address is that of a tracking server."""
+    return uri.startswith(("http://", "https://"))
+
+
 def _open_database(uri: str) -> None:
     """Looks into a database once, where MLflow would try for two minutes."""
     engine = sqlalchemy.create_engine(uri)

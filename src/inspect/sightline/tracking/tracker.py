@@ -16,7 +16,7 @@ from sightline.errors import SightlineError, TrackingError
 from sightline.files import write_whole
 from sightline.runs import RunFolder, Tags
 from sightline.tracking import note, registry
-from sightline.tracking.client import shown
+from sightline.tracking.client import is_server, look, shown
 from sightline.tracking.server import NOTE, USER, VIEW, Server
 
 DEFAULT_URI = "sqlite:///mlflow.db"
@@ -130,9 +130,9 @@ class Tracker:
             TrackingError: The server cannot be reached or refuses.
         """
         server, sent = self._connect()
-        http = self.uri.startswith(("http://", "https://"))
-        pages = f"{shown(self.uri).rstrip('/') if http else _LOCAL}/#/experiments/{server.experiment_id}/runs"
-        lines = [] if http else [f"to look  mlflow ui --backend-store-uri {shown(self.uri)}"]
+        at_server = is_server(self.uri)
+        pages = f"{shown(self.uri).rstrip('/') if at_server else _LOCAL}/#/experiments/{server.experiment_id}/runs"
+        lines = [] if at_server else [f"to look  {look(self.uri)}"]
         lines.append(f"the run  {pages}/{server.run_id}?workflowType=machine_learning")
         if sent.version:
             lines.append(f"all runs {pages}?workflowType=machine_learning&viewStateShareKey={VIEW}")

@@ -1,7 +1,8 @@
 """From a folder of images to an index: one reader per layout, and the meaning of labels for all of them alike.
 
     >>> from pathlib import Path
-    >>> from sightline.config.recipe import Data, FoldersReader
+    >>> from sightline.config.readers import FoldersReader
+    >>> from sightline.config.recipe import Data
     >>> from sightline.dataset import readers
     >>> index = readers.read(Data(root=Path("parts"), reader=FoldersReader(kind="folders")))  # doctest: +SKIP
     >>> index.counts()  # doctest: +SKIP
@@ -18,7 +19,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from sightline.config.recipe import Data, Reader
+from sightline.config.readers import Reader
+from sightline.config.recipe import Data
 from sightline.dataset.readers.coco import Coco
 from sightline.dataset.readers.elpv import Elpv
 from sightline.dataset.readers.folders import Folders, no_class_folder

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from sightline.config.recipe import CocoReader
+from sightline.config.readers import CocoReader
 from sightline.dataset.readers.layout import (
     Layout,
     around,

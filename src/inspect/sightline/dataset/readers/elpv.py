@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from sightline.config.explain import shown
-from sightline.config.recipe import ElpvReader
+from sightline.config.readers import ElpvReader
 from sightline.dataset.readers.layout import Layout, clean_path, read_text
 from sightline.errors import DataError
 from sightline.index import Sample

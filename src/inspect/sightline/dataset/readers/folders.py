@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from sightline.config.recipe import FoldersReader
+from sightline.config.readers import FoldersReader
 from sightline.dataset.readers.layout import Layout, counted, images, listed, logger, subfolders
 from sightline.errors import DataError
 from sightline.index import Sample

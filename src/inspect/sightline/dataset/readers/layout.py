@@ -13,7 +13,7 @@ from typing import Generic, TypeVar
 
 from sightline.bundle.manifest import MANIFEST
 from sightline.config.explain import shown
-from sightline.config.recipe import Section
+from sightline.config.section import Section
 from sightline.errors import DataError, did_you_mean
 from sightline.image import LARGEST_FILE, SUFFIXES
 from sightline.index import Box, Polygon, Sample

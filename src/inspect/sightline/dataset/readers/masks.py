@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from sightline.config.recipe import MasksReader
+from sightline.config.readers import MasksReader
 from sightline.dataset.readers.layout import Layout, clean_path, counted, listed, logger, subfolders
 from sightline.errors import DataError
 from sightline.index import Sample

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from sightline.config.recipe import MvtecReader
+from sightline.config.readers import MvtecReader
 from sightline.dataset.readers.layout import Layout, counted, images, listed, logger, subfolders
 from sightline.errors import DataError
 from sightline.index import GOOD, Sample, Split

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from sightline.config.explain import shown
-from sightline.config.recipe import IndexReader
+from sightline.config.readers import IndexReader
 from sightline.dataset.readers.layout import Layout, clean_path
 from sightline.errors import DataError
 from sightline.index import Index, Sample

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from sightline.config.explain import shown
-from sightline.config.recipe import CsvReader
+from sightline.config.readers import CsvReader
 from sightline.dataset.readers.layout import Layout, clean_path, listed, read_text
 from sightline.errors import DataError, did_you_mean
 from sightline.index import Sample, Split

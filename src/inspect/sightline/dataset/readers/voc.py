@@ -9,7 +9,7 @@ from typing import NoReturn
 from xml.etree import ElementTree as ET
 
 from sightline.config.explain import shown
-from sightline.config.recipe import VocReader
+from sightline.config.readers import VocReader
 from sightline.dataset.readers.layout import Layout, box, counted, images, listed, read_text, subfolders, walk
 from sightline.errors import DataError
 from sightline.index import Box, Sample

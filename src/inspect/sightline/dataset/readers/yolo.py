@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 from sightline import image
 from sightline.config.document import parse
 from sightline.config.explain import shown
-from sightline.config.recipe import YoloReader
+from sightline.config.readers import YoloReader
 from sightline.dataset.readers.layout import Layout, around, box, images, polygon, read_text
 from sightline.errors import ConfigError, DataError, ImageError
 from sightline.index import Box, Polygon, Sample

@@ -1,0 +1,117 @@
+"""A recipe's settings of readers: which layout the images and their labels have."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, ValidationInfo, field_validator, model_validator
+
+from sightline.config.section import Section
+
+
+class FoldersReader(Section):
+    """One folder per class; images may lie deeper inside."""
+
+    kind: Literal["folders"]
+
+
+class CsvReader(Section):
+    """A table with one row an image."""
+
+    kind: Literal["csv"]
+    file: str = Field("labels.csv", description="The table, relative to the root.")
+    path_column: str = Field("path", description="Column with the image's path, relative to the root.")
+    label_column: str = Field(
+        "label", description="Column with the labels; several are separated by `label_separator`."
+    )
+    label_separator: str = Field(";", min_length=1, description="What separates several labels of one image.")
+    split_column: str | None = Field(
+        None, description="Column with train, validate, calibrate or test, if there is one."
+    )
+    group_column: str | None = Field(None, description="Column with a part or board number, if there is one.")
+    mask_column: str | None = Field(None, description="Column with the mask's path, if there is one.")
+
+
+class MvtecReader(Section):
+    """MVTec AD layout: train/good, test/<defect>, ground_truth/<defect>/<name>_mask.png."""
+
+    kind: Literal["mvtec"]
+    keep_split: bool = Field(True, description="Keep upstream's test folder as the test part.")
+
+
+class MasksReader(Section):
+    """A folder per class with images and same-named masks beside them or in a folder of their own."""
+
+    kind: Literal["masks"]
+    images: str = Field("{class}/Imgs", description="Folder of a class's images, relative to the root.")
+    masks: str = Field("{class}/Imgs", description="Folder of a class's masks, relative to the root.")
+    image_suffix: str = Field(".jpg", description="Ending of an image's name.")
+    mask_suffix: str = Field(".png", description="Ending that replaces it in the mask's name.")
+
+    @field_validator("images", "masks")
+    @classmethod
+    def _names_the_class_once(cls, value: str, info: ValidationInfo) -> str:
+        count = value.count("{class}")
+        if count > 1 or (count == 0 and info.field_name == "images"):
+            raise ValueError("expected a folder with {class} in it once, such as images/{class}")
+        return value
+
+    @model_validator(mode="after")
+    def _tells_masks_from_images(self) -> MasksReader:
+        if (self.images, self.image_suffix.lower()) == (self.masks, self.mask_suffix.lower()):
+            raise ValueError("images and masks share a folder and an ending, so that each image would be its own mask")
+        return self
+
+
+class ElpvReader(Section):
+    """elpv-dataset: labels.csv with path, defect probability and cell type."""
+
+    kind: Literal["elpv"]
+    file: str = Field("labels.csv", description="The table, relative to the root.")
+
+
+class CocoReader(Section):
+    """COCO annotations: boxes and polygons."""
+
+    kind: Literal["coco"]
+    file: str = Field("annotations.json", description="The annotation file, relative to the root.")
+    images: str = Field("images", description="Folder of the images, relative to the root.")
+
+
+class YoloReader(Section):
+    """YOLO layout: images/ and labels/ side by side with one text file an image, class names in a data file."""
+
+    kind: Literal["yolo"]
+    file: str = Field(
+        "data.yaml", description="The file that names the classes, relative to the root: YAML, or text with one a line."
+    )
+
+
+class VocReader(Section):
+    """Pascal VOC layout: JPEGImages and Annotations with one XML an image."""
+
+    kind: Literal["voc"]
+    images: str = Field("JPEGImages", description="Folder of the images, relative to the root.")
+    annotations: str = Field("Annotations", description="Folder of the XML files, relative to the root.")
+    missing: Literal["refuse", "good"] = Field("refuse", description="What an image without an XML file means.")
+
+
+class IndexReader(Section):
+    """An index that was saved before; its splits are kept. Paths that lead out of its root are refused."""
+
+    kind: Literal["index"]
+    file: str = Field("index.jsonl", description="The index, relative to the root.")
+
+
+Reader = Annotated[
+    FoldersReader
+    | CsvReader
+    | MvtecReader
+    | MasksReader
+    | ElpvReader
+    | CocoReader
+    | YoloReader
+    | VocReader
+    | IndexReader,
+    Field(discriminator="kind"),
+]
