@@ -85,6 +85,27 @@ def test_counts_name_good_parts_and_count_an_image_once_per_label(index):
     assert [sample.names for sample in index.samples] == [("good",), ("dent", "scratch"), ("dent",)]
 
 
+def test_groups_and_copies_in_several_parts_are_told(index):
+    rows = [
+        Sample(path=path, digest=digest, group=group, split=split)
+        for path, digest, group, split in [
+            ("group-1.png", "11", "A", Split.TRAIN),
+            ("group-2.png", "22", "A", Split.TEST),
+            ("copy-1.png", "33", "", Split.TRAIN),
+            ("copy-2.png", "33", "", Split.VALIDATE),
+            ("same-1.png", "44", "B", Split.TEST),
+            ("same-2.png", "55", "B", Split.TEST),
+            ("unplaced-1.png", "66", "C", Split.TEST),
+            ("unplaced-2.png", "77", "C", None),
+        ]
+    ]
+    divided = index.with_samples(rows).divided()
+    assert [[s.path for s in group] for group in divided] == [
+        ["copy-1.png", "copy-2.png"],
+        ["group-1.png", "group-2.png"],
+    ]
+
+
 def test_the_root_in_the_file_is_relative_to_it(index, tmp_path):
     index.model_copy(update={"root": Path("images")}).save(tmp_path / "index.jsonl")
     assert Index.load(tmp_path / "index.jsonl").root == tmp_path / "images"

@@ -159,6 +159,13 @@ class Index(BaseModel):
         rows = self.samples if split is None else self.part(split)
         return Counter(label for s in rows for label in s.names)
 
+    def divided(self) -> list[list[Sample]]:
+        """Groups, or copies where no group is known, that lie in several parts."""
+        together: dict[str, list[Sample]] = {}
+        for sample in self.samples:
+            together.setdefault(sample.group or sample.digest, []).append(sample)
+        return [rows for rows in together.values() if len({s.split for s in rows} - {None}) > 1]
+
     @property
     def digest(self) -> str:
         """SHA-256, in hex, of the rows, whatever their order and wherever the root lies.

@@ -187,7 +187,7 @@ def _leaks(found: _Found) -> Iterator[str]:
 
 
 def _likely_leaks(found: _Found) -> Iterator[str]:
-    crossing = [rows for rows in found.together if len({s.split for s in rows}) > 1]
+    crossing = found.index.divided()
     if crossing:
         example = ", ".join(f"{s.path} ({s.split})" for s in crossing[0][:_NAMED])
         yield (

@@ -111,10 +111,7 @@ def _thresholds(calibrate: Outputs, space: LabelSpace, recipe: Recipe) -> Policy
 
 def _kept(index: Index, recipe: Recipe) -> str:
     """What the card says of twins, told from the parts as they are."""
-    parts: dict[str, set[Split | None]] = {}
-    for sample in index.samples:
-        parts.setdefault(sample.group or sample.digest, set()).add(sample.split)
-    crossing = sum(len(found - {None}) > 1 for found in parts.values())
+    crossing = len(index.divided())
     looked = "Exact copies" if recipe.data.split.near_duplicates is None else "Copies and near-duplicates"
     if crossing:
         return f"{looked} were looked for; {crossing} groups of them lie in several parts, as the data came with them."
