@@ -62,6 +62,9 @@ def test_learns_and_keeps_the_best_epoch(new_run, parts):
     assert epochs == [1, 2, 3, 4, 5, 6]
     assert recorded[-1]["train/loss"] < recorded[0]["train/loss"]
     best = min(recorded, key=lambda values: values["validate/loss"])
+    told = [values["best/validate/loss"] for values in recorded if "best/validate/loss" in values]
+    assert told[-1] == best["validate/loss"]
+    assert told == sorted(told, reverse=True)
 
     network, space = load(RunFolder.open(run.path))
     assert (space.classes, space.good) == (("dent", "scratch"), True)

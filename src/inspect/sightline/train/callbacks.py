@@ -77,11 +77,13 @@ class Keeper(Callback):
                 f"the loss is no number any more in epoch {epoch + 1}",
                 hint="Lower train.learning_rate, raise train.warmup, or set train.precision to 32.",
             )
+        best: dict[str, float] = {}
         if _JUDGED_BY not in learner.figures or self._loss(learner) < self._best_loss:
+            best = {f"best/{name}": value for name, value in learner.figures.items() if name.startswith("validate/")}
             self._best_loss, self._best_epoch = self._loss(learner), epoch
             content = {"network": learner.judged.state_dict(), "epoch": epoch, "figures": learner.figures}
             checkpoint.save(content | {"run": origin(self._run)}, self._run.checkpoints / BEST)
-        self._run.metrics(learner.figures | self._load.figures(), step=epoch)
+        self._run.metrics(learner.figures | best | self._load.figures(), step=epoch)
         stopped = 0 < settings.patience <= epoch - self._best_epoch
         trainer.should_stop = trainer.should_stop or stopped
         self._finished = stopped or epoch + 1 == settings.epochs
