@@ -7,7 +7,7 @@ import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from sightline.config import Recipe
@@ -166,18 +166,17 @@ def _recipe(source: Path, overrides: list[str]) -> Recipe:
         DataError: The folder's layout cannot be told.
     """
     from sightline import config
-    from sightline.dataset import detect
+    from sightline.dataset.prepare import settled
 
     if not source.is_dir():
         return config.load(source, overrides)
-    values: dict[str, Any] = {"root": source}
-    if not any(override.startswith("data.reader") for override in overrides):
-        reader = detect(source)
-        values["reader"] = reader.model_dump()
-        settings = ", ".join(f"{name}={value}" for name, value in reader if name != "kind")
-        print(f"{source}: read as {reader.kind}{f' ({settings})' if settings else ''}", file=sys.stderr)
     name = re.sub("[^a-z0-9]+", "-", source.resolve().name.lower()).strip("-")[:64]
-    return config.build({"name": name or "data", "data": values}, overrides)
+    recipe = config.build({"name": name or "data", "data": {"root": source}}, overrides)
+    data = settled(recipe.data)
+    if data is not recipe.data:
+        settings = ", ".join(f"{name}={value}" for name, value in data.reader if name != "kind")
+        print(f"{source}: read as {data.reader.kind}{f' ({settings})' if settings else ''}", file=sys.stderr)
+    return recipe.model_copy(update={"data": data})
 
 
 def _portable(index: Index, file: Path) -> Index:

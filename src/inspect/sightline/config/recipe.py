@@ -29,7 +29,7 @@ class SplitPlan(Section):
         "exact copies only.",
     )
 
-    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+    model_config = ConfigDict(populate_by_name=True)
 
     @model_validator(mode="after")
     def _leaves_images_to_train_on(self) -> SplitPlan:
@@ -55,7 +55,7 @@ class Data(Section):
 class Augmentation(Section):
     """One albumentations transform with its parameters."""
 
-    model_config = ConfigDict(frozen=True, extra="allow")
+    model_config = ConfigDict(extra="allow")
 
     name: str = Field(description="Class name in albumentations.")
 
