@@ -9,18 +9,21 @@ import numpy as np
 from onnx import TensorProto, helper, numpy_helper
 
 from sightline import bundle, image
-from sightline.bundle.manifest import Data, Golden, Manifest, Parity, Provenance
+from sightline.bundle.manifest import Agreement, Data, Golden, Int8, Manifest, Parity, Provenance
 from sightline.config import Preprocess
 from sightline.verdict import Policy, Threshold
 
 CLASSES = ("red", "green", "blue")
 SIDE = 64
 TILE = 8
+GAIN = 20.0
+INT8_GAIN = 18.0
+"""What plays the int8 model is the same one, a little less sure."""
 
 
-def scores_of(frame):
+def scores_of(frame, gain=GAIN):
     """What the model says of an RGB frame that needs no resizing: (3,)."""
-    return 1 / (1 + np.exp(-(frame.reshape(-1, 3).mean(axis=0) / 255 - 0.5) * 20))
+    return 1 / (1 + np.exp(-(frame.reshape(-1, 3).mean(axis=0) / 255 - 0.5) * gain))
 
 
 def model(
@@ -32,7 +35,7 @@ def model(
     image_name="image",
     output_names=("scores", "maps"),
     image_type=TensorProto.UINT8,
-    gain=20.0,
+    gain=GAIN,
     fixed_batch_inside=False,
 ):
     """The bytes of an ONNX file that keeps the contract, unless an argument breaks it."""
@@ -96,7 +99,7 @@ def manifest(**changes):
     return Manifest(**{**fields, **changes})
 
 
-def golden_samples():
+def golden_samples(gain=GAIN):
     """Three golden samples and their files."""
     rng = np.random.default_rng(0)
     files, samples = {}, []
@@ -104,15 +107,29 @@ def golden_samples():
         frame = np.clip(rng.normal(brightness, 20, (SIDE, SIDE, 3)), 0, 255).astype(np.uint8)
         name = f"golden/{number:03d}.png"
         files[name] = image.png(frame)
-        samples.append(Golden(file=name, scores=tuple(float(score) for score in scores_of(frame))))
+        samples.append(Golden(file=name, scores=tuple(float(score) for score in scores_of(frame, gain))))
     return tuple(samples), files
 
 
-def contents(onnx_file=None, **changes):
+def contents(onnx_file=None, *, with_int8=False, **changes):
     """Manifest and files of a bundle with golden samples; changes go into the manifest."""
     samples, files = golden_samples()
     files |= {"model.onnx": onnx_file or model(), "card.md": b"# Colours\n"}
+    if with_int8:
+        files["model-int8.onnx"] = model(gain=INT8_GAIN)
+        changes = {"int8": int8(), **changes}
     return manifest(**{"golden": samples, **changes}), files
+
+
+def int8(**changes):
+    """What a manifest says of an int8 model that answers with `INT8_GAIN`, with some fields replaced."""
+    figures = {"largest_score_difference": 0.02, "verdict_flips": 1, "auroc": 0.95, "auroc_int8": 0.949}
+    fields = {
+        "agreement": (Agreement(part="calibrate", images=120, **figures),),
+        "golden": golden_samples(INT8_GAIN)[0],
+        "tolerance": 2e-3,
+    }
+    return Int8(**{**fields, **changes})
 
 
 def write_bundle(folder: Path, onnx_file=None, **changes) -> Path:

@@ -323,3 +323,40 @@ def test_no_whole_image_is_refused(real_data, folder):
     assert files
     for path in files:
         assert image.read(path).ndim == 3
+
+
+@pytest.mark.parametrize("light", ["frame", "local"])
+@given(gain=st.floats(0.5, 1.6), offset=st.floats(-20, 20))
+def test_evened_light_does_not_tell_one_exposure_from_another(light: str, gain: float, offset: float) -> None:
+    rows, columns = np.mgrid[:64, :64]
+    part = 90 + 20 * np.sin(rows / 5) + 15 * np.cos(columns / 7)
+    shots = [np.repeat(np.rint(shot).astype(np.uint8)[..., None], 3, axis=2) for shot in (part, gain * part + offset)]
+    first, second = (image.evened(shot, light).astype(int) for shot in shots)
+    assert np.abs(first - second).max() <= 10  # half a grey level of the darker shot, stretched
+
+
+@pytest.mark.parametrize("light", ["none", "frame", "local"])
+@pytest.mark.parametrize("level", [0, 37, 255])
+def test_evened_light_makes_no_texture_of_a_plain_frame(light: str, level: int) -> None:
+    noise = np.random.default_rng(0).integers(0, 2, (64, 64, 1))
+    plain = np.clip(level + noise.repeat(3, axis=2), 0, 255).astype(np.uint8)
+    assert np.ptp(image.evened(plain, light).astype(int)) <= 24
+    assert np.ptp(image.evened(np.full((64, 64, 3), level, np.uint8), light)) == 0
+
+
+def test_evened_light_keeps_a_stain_that_local_light_takes_away() -> None:
+    frame = np.full((128, 128, 3), 120, np.uint8)
+    frame[::2] += 6
+    frame[:, 64:] -= 40
+    halves = {light: image.evened(frame, light).astype(float) for light in ("frame", "local")}
+    apart = {light: abs(one[:, 90:].mean() - one[:, :38].mean()) for light, one in halves.items()}
+    assert apart["frame"] > 60
+    assert apart["local"] < apart["frame"] / 2
+
+
+def test_light_is_evened_inside_the_frame_and_not_in_its_padding() -> None:
+    spec = Preprocess(height=64, width=64, fit="pad", light="frame")
+    frame = np.random.default_rng(1).integers(0, 60, (32, 64, 3), np.uint8)
+    made = image.prepare(frame, spec)
+    assert (made[:16] == 114).all()
+    assert abs(made[16:48].mean() - 127.5) < 2

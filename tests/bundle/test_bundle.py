@@ -120,6 +120,51 @@ class TestOpen:
             Bundle.open(folder)
 
 
+class TestInt8:
+    @pytest.fixture
+    def both(self, tmp_path):
+        return bundle_factory.write_bundle(tmp_path, with_int8=True, name="both")
+
+    def test_each_model_has_its_file_its_scores_and_its_name(self, both):
+        opened = Bundle.open(both)
+        assert opened.precisions == ("fp32", "int8")
+        full, small = opened.model(), opened.model("int8")
+        assert full.file == bundle_factory.model()
+        assert small.file == bundle_factory.model(gain=bundle_factory.INT8_GAIN)
+        assert [one.file for one in full.golden] == [one.file for one in small.golden]
+        assert full.golden != small.golden
+        assert (full.tolerance, small.tolerance) == (1e-3, 2e-3)
+        assert small.label == f"{full.label} int8" == f"{opened.label} int8"
+
+    def test_a_bundle_of_before_holds_fp32_alone(self, folder):
+        edit(folder, lambda document: document.pop("int8"))
+        opened = Bundle.open(folder)
+        assert opened.precisions == ("fp32",)
+        with pytest.raises(BundleError, match="holds no int8 model") as caught:
+            opened.model("int8")
+        assert "fp32" in caught.value.hint
+
+    def test_what_is_no_precision_is_no_model(self, both):
+        with pytest.raises(BundleError, match="holds no fp16 model"):
+            Bundle.open(both).model("fp16")
+
+    @pytest.mark.parametrize(
+        ("change", "reason"),
+        [
+            (lambda d: d.update(int8=None), "says nothing about model-int8.onnx"),
+            (lambda d: d["files"].pop("model-int8.onnx"), "is about model-int8.onnx, but does not list it"),
+            (lambda d: d["int8"]["golden"][0].update(file="golden/009.png"), "does not list as files: golden/009.png"),
+            (lambda d: d["int8"]["golden"][0].update(scores=[0.5]), "golden/001.png: expected 3 scores, got 1"),
+            (lambda d: d["int8"].update(agreement=[]), "int8.agreement: Tuple should have at least 1 item"),
+            (lambda d: d["int8"].update(tolerance=0.5), "int8.tolerance: Input should be less than or equal to 0.05"),
+        ],
+    )
+    def test_manifest_and_file_go_together(self, both, change, reason):
+        edit(both, change)
+        with pytest.raises(BundleError, match=reason):
+            Bundle.open(both)
+
+
 class TestManifest:
     @pytest.mark.parametrize(
         ("change", "reason"),

@@ -106,6 +106,7 @@ class TestWrite:
         [
             ("model.onnx", {}, "lists no model.onnx"),
             ("golden/001.png", {}, "does not list as files: golden/001.png"),
+            (None, {"model-int8.onnx": b""}, "says nothing about model-int8.onnx"),
             (None, {"../escape": b""}, "expected plain relative names"),
             (None, {"bundle.json": b"{}"}, "expected plain relative names"),
         ],

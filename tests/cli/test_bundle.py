@@ -50,8 +50,36 @@ def test_show_says_what_a_reader_would_ask(folder, capsys):
 def test_verify_runs_it(folder, capsys):
     assert main(["bundle", "verify", str(folder), "--threads", "1"]) == 0
     said = capsys.readouterr().out
-    assert [line.split()[0] for line in said.splitlines()] == ["files", "model", "self", "speed"]
+    assert [line.split("  ")[0] for line in said.splitlines()] == ["files", "fp32 model", "fp32 self test", "fp32 speed"]
     assert "ms an image" in said
+
+
+class TestInt8:
+    @pytest.fixture
+    def both(self, tmp_path):
+        return bundle_factory.write_bundle(tmp_path, with_int8=True, name="both")
+
+    def test_show_says_whether_there_is_one_and_how_far_it_is_from_the_other(self, both, folder, capsys):
+        assert main(["bundle", "show", str(both)]) == 0
+        shown = capsys.readouterr().out
+        assert "calibrate: 120 images, largest score difference 0.020, 1 verdicts changed, AUROC 0.9500 to 0.9490" in shown
+        assert "model-int8.onnx" in shown
+        assert main(["bundle", "show", str(folder)]) == 0
+        (line,) = [line for line in capsys.readouterr().out.splitlines() if "int8" in line]
+        assert line.split() == ["int8", "none"]
+
+    def test_verify_runs_both(self, both, capsys):
+        assert main(["bundle", "verify", str(both), "--threads", "1"]) == 0
+        said = capsys.readouterr().out.splitlines()
+        steps = [f"{precision} {step}" for precision in ("fp32", "int8") for step in ("model", "self test", "speed")]
+        assert [line.split("  ")[0] for line in said] == ["files", *steps]
+        assert all("ms an image" in line for line in said if " speed" in line)
+
+    def test_verify_fails_if_one_of_them_does(self, tmp_path, capsys):
+        wrong = bundle_factory.int8(golden=bundle_factory.golden_samples()[0])
+        both = bundle_factory.write_bundle(tmp_path, with_int8=True, int8=wrong)
+        assert main(["bundle", "verify", str(both)]) == 2
+        assert "int8: the self test failed" in capsys.readouterr().err
 
 
 def test_verify_names_the_altered_file(folder, capsys):

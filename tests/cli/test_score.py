@@ -322,6 +322,22 @@ class TestExitCode:
         assert "the self test failed" in err
 
 
+def test_the_model_asked_for_answers(tmp_path, parts, capsys):
+    both = str(bundle_factory.write_bundle(tmp_path, with_int8=True))
+    answers = {}
+    for precision in ("fp32", "int8"):
+        assert main(["score", both, str(parts / "review.png"), "--self-test", "--precision", precision]) == 0
+        answers[precision] = json.loads(capsys.readouterr().out)
+    assert answers["int8"]["bundle"] == f"{answers['fp32']['bundle']} int8"
+    assert answers["int8"]["scores"] != answers["fp32"]["scores"]
+
+
+def test_int8_where_there_is_none(score, parts):
+    code, lines, said = score(parts, "--precision", "int8")
+    assert (code, lines) == (2, [])
+    assert "holds no int8 model" in said
+
+
 def test_the_number_of_threads_changes_no_score(score, parts):
     one, three = (score(parts, "--threads", number)[1] for number in (1, 3))
     assert [line["scores"] for line in one] == [line["scores"] for line in three]

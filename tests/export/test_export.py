@@ -19,14 +19,14 @@ from sightline.config.recipe import Model
 from sightline.errors import ExportError
 from sightline.export import export
 from sightline.export.calibrate import Calibrator
-from sightline.export.graph import ContractModel, Views, to_onnx, torch_scores
+from sightline.export.graph import ContractModel, Probabilities, Views, to_onnx, torch_scores
 from sightline.index import Index, Sample, Split
 from sightline.runs import RunFolder
 from sightline.runtime import Inspector
 from sightline.runtime.session import Session
 from sightline.synth import render
 from sightline.train import LabelSpace, checkpoint
-from sightline.train.callbacks import origin
+from sightline.train.origin import origin
 from sightline.train.networks import build
 from sightline.verdict import Outcome
 
@@ -193,7 +193,7 @@ def test_views_make_answers_that_no_flip_or_turn_changes(count: int, shape: tupl
     network = build(Model(backbone="resnet18", layer="layer1"), 3, preprocess).eval()
     torch.nn.init.normal_(network.head.weight, std=2.0)
     calibrator = Calibrator("none", True, np.ones(3), np.zeros(3), 0, 0.0, 0.0)
-    model = ContractModel(Views(network, count), calibrator, first_defect=1)
+    model = ContractModel(Views(network, count), Probabilities(calibrator, first_defect=1))
     frames = np.random.default_rng(0).integers(0, 256, (3, *shape, 3), np.uint8)
     session = Session(to_onnx(model, preprocess))
     scores, maps = session.run(frames)
@@ -223,7 +223,7 @@ def _contract_model(outputs: int = 3) -> tuple[ContractModel, Preprocess]:
     torch.manual_seed(0)
     network = build(recipe.model, outputs, preprocess)
     calibrator = Calibrator("temperature", True, np.full(outputs, 0.7), np.zeros(outputs), 0, 0.0, 0.0)
-    return ContractModel(network, calibrator, first_defect=1), preprocess
+    return ContractModel(network, Probabilities(calibrator, first_defect=1)), preprocess
 
 
 def test_the_graph_keeps_the_contract() -> None:

@@ -207,6 +207,38 @@ class TestOpen:
             Inspector.open(bundle_factory.write_bundle(tmp_path, golden=(), version="0.0.1"), self_test=True)
 
 
+class TestPrecision:
+    @pytest.fixture
+    def both(self, tmp_path):
+        return bundle_factory.write_bundle(tmp_path, with_int8=True)
+
+    def test_the_model_asked_for_answers_and_the_verdict_says_which(self, both):
+        frame = bundle_factory.frame_of((140, 100, 120))
+        full, small = (Inspector.open(both, threads=1, self_test=True, precision=p) for p in ("fp32", "int8"))
+        for inspector, gain in ((full, bundle_factory.GAIN), (small, bundle_factory.INT8_GAIN)):
+            scores = inspector.read(frame).scores
+            np.testing.assert_allclose(scores, bundle_factory.scores_of(frame, gain), atol=1e-5)
+        assert full.bundle == Bundle.open(both).label
+        assert small.inspect(frame).bundle == f"{full.bundle} int8"
+
+    def test_fp32_unless_told(self, both):
+        frame = bundle_factory.frame_of((140, 100, 120))
+        scores = Inspector.open(both, threads=1).read(frame).scores
+        np.testing.assert_allclose(scores, bundle_factory.scores_of(frame), atol=1e-5)
+
+    def test_a_bundle_without_it_is_refused_and_never_answered_by_the_other(self, path):
+        with pytest.raises(BundleError, match="holds no int8 model"):
+            Inspector.open(path, precision="int8")
+
+    def test_the_self_test_is_of_the_model_that_answers(self, tmp_path):
+        wrong = bundle_factory.int8(golden=bundle_factory.golden_samples()[0])  # the other model's scores
+        both = bundle_factory.write_bundle(tmp_path, with_int8=True, int8=wrong)
+        Inspector.open(both, self_test=True)
+        expected = r"int8: the self test failed\. golden/00\d\.png: .* above the tolerance of 0\.002"
+        with pytest.raises(BundleError, match=expected):
+            Inspector.open(both, self_test=True, precision="int8")
+
+
 def test_importing_is_light():
     code = "import sys, sightline.runtime; print([n for n in ('torch', 'jinja2', 'onnx', 'tqdm') if n in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

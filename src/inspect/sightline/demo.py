@@ -24,10 +24,9 @@ from pathlib import Path
 
 from sightline import config, synth, workflow
 from sightline.config import Recipe
-from sightline.errors import DataError
-from sightline.export.sweep import Progress
 from sightline.files import write_whole
 from sightline.index import GOOD
+from sightline.runs import Progress
 from sightline.runtime import Inspector, score_images
 from sightline.runtime.outputs import Outputs
 from sightline.runtime.results import Lines
@@ -43,8 +42,6 @@ RECIPE = Path(__file__).with_name("demo.yaml")
 COUNT = 600
 DEFECTS = ("missing_hole",)
 """The synthetic product has more. A network that starts from random weights learns this one in the time of a demo."""
-
-_MARK = "what-is-here.txt"
 
 _GRADES = (("obvious", 0.5), ("clear", 0.1), ("barely visible", 0.0))
 """What a severity from this value upwards is called."""
@@ -116,7 +113,7 @@ def run(
         DataError: Something in the folder cannot be written, or there are too few parts to learn from.
     """
     recipe = config.load(RECIPE, [f"seed={seed}", *overrides])
-    _claim(folder)
+    workflow.claim(folder, (__doc__ or "").splitlines()[2:-2], option="--dir")
     unseen = max(1, count // 5)
     say(f"1 of 5  a product: {count} photographs of a bearing cap; in half of them a hole is too shallow or missing")
     images = _parts(folder / f"product-{count}-{seed}", count, seed, progress, say)
@@ -138,20 +135,6 @@ def run(
     tally = _inspect(bundle, others, folder / "verdicts.jsonl", report, progress)
     say(tally.text())
     return Result(folder, bundle, report, look(str(recipe.track.uri)) if recipe.track.enabled else "", tally)
-
-
-def _claim(folder: Path) -> None:
-    """Takes a folder that is new, empty, or of an earlier demo: nothing of somebody else's is replaced."""
-    mark = folder / _MARK
-    try:
-        if folder.exists() and not mark.exists() and any(folder.iterdir()):
-            raise DataError(
-                f"{folder}: expected a new or empty folder, or one of an earlier demo", hint="Name another with --dir."
-            )
-        folder.mkdir(parents=True, exist_ok=True)
-        mark.write_text("\n".join((__doc__ or "").splitlines()[2:-2]) + "\n", encoding="utf-8")
-    except OSError as error:
-        raise DataError(f"{folder} cannot be written: {error.strerror}", hint="Name another with --dir.") from error
 
 
 def _parts(folder: Path, count: int, seed: int, progress: Progress, say: Say) -> Path:

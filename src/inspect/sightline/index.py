@@ -22,6 +22,9 @@ from sightline.files import write_whole
 GOOD = "good"
 """What an image without a defect is called; no defect type has this name."""
 
+ANOMALY = "anomaly"
+"""The one class of a model that learned good parts alone: anything unlike them, whatever its type."""
+
 
 class Split(StrEnum):
     """The four parts of a data set, each with one purpose."""

@@ -14,7 +14,7 @@ import itertools
 import os
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -28,6 +28,13 @@ from sightline.config import Recipe
 from sightline.errors import TrainError
 from sightline.files import write_whole
 from sightline.index import Index
+
+Progress = Callable[[str, int, int], None]
+"""Told the stage of long work, steps done and steps in all."""
+
+
+def silent(stage: str, done: int, total: int) -> None:
+    """Shows no progress."""
 
 
 class _Event(BaseModel):
@@ -217,6 +224,11 @@ class RunFolder:
                     if name.startswith(("train/", "validate/")):
                         points.setdefault(name, {})[event.step] = value
         return {name: sorted(values.items()) for name, values in points.items()}
+
+    def events_before_training(self) -> int:
+        """How many events there were when training began: those before the first figure."""
+        events = self.events()
+        return next((number for number, event in enumerate(events) if isinstance(event, Metrics)), len(events))
 
     def forget_after(self, count: int) -> None:
         """Drops events beyond the first ``count``: those of an epoch that a killed run did not finish."""

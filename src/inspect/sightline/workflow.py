@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import sightline
@@ -14,16 +14,38 @@ from sightline.dataset import preview
 from sightline.dataset.prepare import Prepared, prepare
 from sightline.errors import DataError
 from sightline.export import export
-from sightline.export.sweep import Progress
 from sightline.index import Index, Split
-from sightline.runs import DatasetPart, RunFolder
+from sightline.runs import DatasetPart, Progress, RunFolder
 from sightline.tracking import Tracker
 from sightline.train import check, fit
 
 _NOT_SETTINGS = {"name", "version", "sector", "product", "augment", "track", "card"}
 
+_MARK = "what-is-here.txt"
+
 Say = Callable[[str], None]
 """Told what a person should read, in whole lines."""
+
+
+def claim(folder: Path, contents: Sequence[str], *, option: str) -> None:
+    """Takes a folder that is new, empty, or of an earlier time: nothing of somebody else's is replaced.
+
+    Args:
+        folder: Made if it is not there.
+        contents: Lines that say what lies in it; they become the file by which it is known again.
+        option: With which another folder is named.
+
+    Raises:
+        DataError: It holds something else, or cannot be written.
+    """
+    mark, hint = folder / _MARK, f"Name another with {option}."
+    try:
+        if folder.exists() and not mark.exists() and any(folder.iterdir()):
+            raise DataError(f"{folder}: expected a new or empty folder, or one that this command made", hint=hint)
+        folder.mkdir(parents=True, exist_ok=True)
+        mark.write_text("\n".join(contents) + "\n", encoding="utf-8")
+    except OSError as error:
+        raise DataError(f"{folder} cannot be written: {error.strerror}", hint=hint) from error
 
 
 def start(recipe: Recipe, runs: Path, *, progress: Progress, say: Say) -> RunFolder:
@@ -35,7 +57,12 @@ def start(recipe: Recipe, runs: Path, *, progress: Progress, say: Say) -> RunFol
     """
     check(recipe)
     RunFolder.check_room(runs)
-    prepared = prepare(recipe.data, recipe.input, progress=lambda done, total: progress("read images", done, total))
+    prepared = prepare(
+        recipe.data,
+        recipe.input,
+        one_class=recipe.task == "anomaly",
+        progress=lambda done, total: progress("read images", done, total),
+    )
     say(prepared.report.text())
     refuse_errors(prepared)
     recipe = recipe.model_copy(update={"data": prepared.data})
@@ -65,7 +92,7 @@ def finish(run: RunFolder, *, progress: Progress, say: Say) -> Path:
         tracker = Tracker(run, say=say)
         tracker.drain()
         try:
-            fit(run, after_epoch=tracker.drain)
+            fit(run, progress=progress, after_epoch=tracker.drain)
             bundle = export(run, progress=progress, mlflow_run=tracker.run_id)
         except KeyboardInterrupt:
             tracker.finish("KILLED")

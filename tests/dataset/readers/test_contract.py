@@ -31,6 +31,7 @@ class Mini:
         names_images: Whether images are named in a file, so that one can be missing; else they are found by looking.
         marks: Boxes that the miniature holds, by label.
         masks: How many images have a mask.
+        binary: Whether it tells defective from good only; then a scratch is a defect, and a dent is none.
     """
 
     settings: dict
@@ -39,6 +40,7 @@ class Mini:
     names_images: bool = True
     marks: dict = None
     masks: int = 0
+    binary: bool = False
 
 
 def folders(root, picture):
@@ -75,6 +77,36 @@ def mvtec(root, picture):
     for label, name in (("scratch", SCRATCH_1), ("scratch", SCRATCH_2), ("dent", DENT)):
         picture(root / "test" / label / f"{name}.png")
         picture(root / "ground_truth" / label / f"{name}_mask.png")
+
+
+def visa(root, picture):
+    rows = (("Normal", GOOD, "normal"), ("Anomaly", SCRATCH_1, "scratch"), ("Anomaly", SCRATCH_2, "scratch"))
+    lines = ["image,label,mask"]
+    for folder, name, label in (*rows, ("Anomaly", DENT, "dent")):
+        picture(root / "Data" / "Images" / folder / f"{name}.JPG")
+        lines.append(f"candle/Data/Images/{folder}/{name}.JPG,{label},")
+        if folder == "Anomaly":
+            picture(root / "Data" / "Masks" / "Anomaly" / f"{name}.png")
+    (root / "image_anno.csv").write_text("\n".join(lines), encoding="utf-8")
+
+
+def damage_visa(root):
+    with (root / "image_anno.csv").open("a", encoding="utf-8") as file:
+        file.write("\ncandle/Data/Images/Anomaly/x.JPG,dent, scratch,")
+    return r"image_anno\.csv, line 6: expected 3 fields, got 4"
+
+
+def kolektor(root, picture):
+    for folder, name, value in (("kos01", SCRATCH_1, 1), ("kos02", SCRATCH_2, 255), ("kos02", DENT, 0)):
+        picture(root / folder / f"{name}.JPG")
+        picture(root / folder / f"{name}_label.bmp", value=value)
+    picture(root / "kos03" / f"{GOOD}.jpg")
+    picture(root / "kos03" / f"{GOOD}_label.bmp", value=0)
+
+
+def damage_kolektor(root):
+    (root / "kos02" / f"{DENT}_label.bmp").write_bytes(b"BM")
+    return rf"kos02/{DENT}_label\.bmp: no image, or damaged"
 
 
 def masks(root, picture):
@@ -189,8 +221,10 @@ MINIS = {
     "folders": Mini({}, folders, names_images=False),
     "csv": Mini({"split_column": "split", "group_column": "part", "mask_column": "mask"}, table, damage_table, masks=1),
     "mvtec": Mini({}, mvtec, names_images=False, masks=3),
+    "visa": Mini({"keep_split": False}, visa, damage_visa, names_images=False, masks=3),
+    "kolektor": Mini({}, kolektor, damage_kolektor, names_images=False, masks=2, binary=True),
     "masks": Mini({}, masks, names_images=False, masks=4),
-    "elpv": Mini({}, elpv, damage_elpv),
+    "elpv": Mini({}, elpv, damage_elpv, binary=True),
     "coco": Mini({}, coco, damage_coco, marks={"scratch": 2, "dent": 1}),
     "yolo": Mini({}, yolo, damage_yolo, names_images=False, marks={"scratch": 2, "dent": 1}),
     "voc": Mini({}, voc, damage_voc, marks={"scratch": 3, "dent": 1}),
@@ -221,10 +255,10 @@ def data(kind, mini, tmp_path, picture):
     return Data.model_validate({"root": root, "reader": {"kind": kind, **mini.settings}})
 
 
-def test_finds_every_image_with_its_label(data, kind):
+def test_finds_every_image_with_its_label(data, mini):
     index = readers.read(data)
     named = {Path(sample.path).stem: sample.labels for sample in index.samples}
-    scratch, dent = (("defective",), ()) if kind == "elpv" else (("scratch",), ("dent",))
+    scratch, dent = (("defective",), ()) if mini.binary else (("scratch",), ("dent",))
     assert named == {SCRATCH_1: scratch, SCRATCH_2: scratch, DENT: dent, GOOD: ()}
     assert index.classes == tuple(sorted({*scratch, *dent}))
 
@@ -275,8 +309,8 @@ def test_litter_is_no_image(data, picture):
     assert readers.read(data) == before
 
 
-def test_labels_are_mapped(data, kind):
-    found = "defective" if kind == "elpv" else "scratch"
+def test_labels_are_mapped(data, mini):
+    found = "defective" if mini.binary else "scratch"
     index = readers.read(data.model_copy(update={"rename": {found: "Kratzer"}}))
     assert index.counts()["Kratzer"] == 2
     assert {box.label for sample in index.samples for box in sample.boxes} <= {"Kratzer", "dent"}

@@ -27,6 +27,50 @@ def test_masks_of_a_folder_of_their_own_are_found(tmp_path, picture):
     assert (settings.kind, settings.images, settings.mask_suffix) == ("masks", "images/{class}", "_mask.png")
 
 
+BENCHMARKS = {
+    "mvtec-ad": ("mvtec", ("train/good/0.png", "test/good/0.png", "test/cut/0.png", "ground_truth/cut/0_mask.png")),
+    "mvtec-ad-2": (
+        "mvtec",
+        (
+            *(f"{part}/good/000_regular.png" for part in ("train", "validation", "test_public")),
+            *("test_public/bad/000_regular.png", "test_public/ground_truth/bad/000_regular_mask.png"),
+            *("test_private/000_regular.png", "test_private_mixed/000_mixed.png"),
+        ),
+    ),
+    "btad": ("mvtec", ("train/ok/0.bmp", "test/ok/0.bmp", "test/ko/0.bmp", "ground_truth/ko/0.png")),
+    "visa": ("visa", ("Data/Images/Normal/0.JPG", "Data/Images/Anomaly/0.JPG", "Data/Masks/Anomaly/0.png")),
+    "kolektor-sdd": ("kolektor", ("kos01/Part0.jpg", "kos01/Part0_label.bmp")),
+    "kolektor-sdd2": (
+        "kolektor",
+        ("train/1.png", "train/1_GT.png", "test/2.png", "test/2_GT.png", "train/1 (copy).png"),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", BENCHMARKS)
+def test_a_benchmark_of_anomaly_detection_is_told(tmp_path, picture, name, caplog):
+    kind, files = BENCHMARKS[name]
+    for file in files:
+        picture(tmp_path / file)
+    assert readers.detect(tmp_path).kind == kind
+    assert caplog.messages == []
+
+
+@pytest.mark.parametrize("name", BENCHMARKS)
+def test_the_folder_of_a_benchmarks_products_is_refused(tmp_path, picture, name):
+    for file in BENCHMARKS[name][1]:
+        picture(tmp_path / "first" / file)
+        picture(tmp_path / "second" / file)
+    with pytest.raises(DataError, match="is no data set itself, but holds some: first, second"):
+        readers.detect(tmp_path)
+
+
+def test_names_that_end_like_masks_are_images_elsewhere(tmp_path, picture):
+    for name in ("scratch/1.png", "scratch/1_GT.png", "good/2_label.png"):
+        picture(tmp_path / name)
+    assert readers.detect(tmp_path).kind == "folders"
+
+
 def test_a_folder_of_data_sets_is_refused(tmp_path, picture):
     for name in ("bottle/train/good/1.png", "bottle/test/broken/1.png", "steel/scratch/1.png"):
         picture(tmp_path / name)

@@ -21,7 +21,7 @@ def test_the_test_folder_stays_the_test_part(bottle, read):
         "test/broken/000.png",
         "test/broken/001.png",
     }
-    assert splits["train/good/000.png"] is None
+    assert splits["train/good/000.png"] is Split.TRAIN  # never moved into test, even if it looks like an image of it
 
 
 def test_or_is_divided_anew(bottle, read):
@@ -51,3 +51,61 @@ def test_a_folder_of_products_is_refused(bottle, read):
     with pytest.raises(DataError, match="expected the folders train and test") as caught:
         read("mvtec", root=bottle.parent)
     assert "one product" in caught.value.hint
+
+
+@pytest.fixture
+def can(tmp_path, picture):
+    """MVTec AD 2: a number in the test part is one scene under several lights; the private parts have no labels."""
+    for name in (
+        "train/good/000_regular.png",
+        "validation/good/000_regular.png",
+        "test_public/good/000_regular.png",
+        "test_public/bad/000_regular.png",
+        "test_public/bad/000_overexposed.png",
+        "test_public/ground_truth/bad/000_regular_mask.png",
+        "test_public/ground_truth/bad/000_overexposed_mask.png",
+        "test_private/000_regular.png",
+        "test_private_mixed/000_mixed.png",
+    ):
+        picture(tmp_path / name)
+    return tmp_path
+
+
+def test_the_second_set_keeps_its_parts_and_masks(can, read, caplog):
+    found = {sample.path: (sample.split, sample.mask) for sample in read("mvtec").samples}
+    assert found == {
+        "train/good/000_regular.png": (Split.TRAIN, None),
+        "validation/good/000_regular.png": (Split.CALIBRATE, None),
+        "test_public/good/000_regular.png": (Split.TEST, None),
+        **{
+            f"test_public/bad/000_{light}.png": (Split.TEST, f"test_public/ground_truth/bad/000_{light}_mask.png")
+            for light in ("regular", "overexposed")
+        },
+    }
+    assert caplog.messages == []
+    assert {sample.split for sample in read("mvtec", keep_split=False).samples} == {None}
+
+
+def test_the_lights_of_a_scene_belong_together(can, read):
+    groups = [sample.group for sample in read("mvtec").samples]
+    assert sorted(groups) == [
+        "test_public/bad/000",
+        "test_public/bad/000",
+        "test_public/good/000",
+        "train/good/000",
+        "validation/good/000",
+    ]
+
+
+def test_ok_is_good_and_masks_may_have_the_name_of_their_image(tmp_path, picture, read, caplog):
+    for name in ("train/ok/0000.bmp", "test/ok/0000.bmp", "test/ko/0000.bmp", "test/ko/0001.bmp"):
+        picture(tmp_path / name)
+    picture(tmp_path / "ground_truth/ko/0000.png")
+    picture(tmp_path / "ground_truth/ko/0001.bmp")
+    index = read("mvtec")
+    assert index.counts() == {"good": 2, "ko": 2}
+    assert {sample.path: sample.mask for sample in index.samples if sample.mask} == {
+        "test/ko/0000.bmp": "ground_truth/ko/0000.png",
+        "test/ko/0001.bmp": "ground_truth/ko/0001.bmp",
+    }
+    assert caplog.messages == []

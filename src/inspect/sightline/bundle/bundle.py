@@ -14,8 +14,35 @@ from pydantic import ValidationError
 
 import sightline
 from sightline.bundle.files import read_files
-from sightline.bundle.manifest import MANIFEST, MODEL, SIGNATURE, Manifest, canonical, digest
+from sightline.bundle.manifest import (
+    INT8_MODEL,
+    MANIFEST,
+    MODEL,
+    SIGNATURE,
+    Golden,
+    Manifest,
+    Precision,
+    canonical,
+    digest,
+)
 from sightline.errors import BundleError
+
+
+@dataclass(frozen=True)
+class Model:
+    """One of a bundle's models.
+
+    Attributes:
+        label: The bundle's, and ``int8`` where it is that model: verdicts say who gave them.
+        file: The bytes of the ONNX file.
+        golden: The golden samples with the scores that it gave where it was exported.
+        tolerance: Largest difference of such a score that another CPU or runtime may show.
+    """
+
+    label: str
+    file: bytes = field(repr=False)
+    golden: tuple[Golden, ...]
+    tolerance: float
 
 
 @dataclass(frozen=True)
@@ -51,13 +78,33 @@ class Bundle:
 
     @property
     def label(self) -> str:
-        """Name, version and short digest, as verdicts carry it."""
+        """Name, version and short digest."""
         return f"{self.manifest.name} {self.manifest.version} {self.digest[:12]}"
 
     @property
     def sizes(self) -> dict[str, int]:
         """File name -> bytes, sorted by name."""
         return {name: len(data) for name, data in sorted(self._files.items())}
+
+    @property
+    def precisions(self) -> tuple[Precision, ...]:
+        """Which models it holds."""
+        return ("fp32", "int8") if self.manifest.int8 else ("fp32",)
+
+    def model(self, precision: Precision = "fp32") -> Model:
+        """The model of a precision.
+
+        Raises:
+            BundleError: The bundle holds none.
+        """
+        manifest = self.manifest
+        if precision == "fp32":
+            return Model(self.label, self.read(MODEL), manifest.golden, manifest.tolerance)
+        int8 = manifest.int8
+        if precision == "int8" and int8:
+            return Model(f"{self.label} int8", self.read(INT8_MODEL), int8.golden, int8.tolerance)
+        held = " and ".join(self.precisions)
+        raise BundleError(f"{self.path}: holds no {precision} model", hint=f"It holds {held}.")
 
     def read(self, name: str) -> bytes:
         """The content of a file, as it was when it was checked.
@@ -97,7 +144,11 @@ def check_files(manifest: Manifest, files: Mapping[str, bytes], where: Path) -> 
     """
     if MODEL not in manifest.files:
         raise BundleError(f"{where}: {MANIFEST} lists no {MODEL}")
-    if lost := sorted({golden.file for golden in manifest.golden} - manifest.files.keys()):
+    if (INT8_MODEL in manifest.files) != (manifest.int8 is not None):
+        said = f"is about {INT8_MODEL}, but does not list it" if manifest.int8 else f"says nothing about {INT8_MODEL}"
+        raise BundleError(f"{where}: {MANIFEST} {said}")
+    golden = (*manifest.golden, *(manifest.int8.golden if manifest.int8 else ()))
+    if lost := sorted({sample.file for sample in golden} - manifest.files.keys()):
         raise BundleError(f"{where}: {MANIFEST} names golden samples that it does not list as files: {', '.join(lost)}")
     listed = manifest.files.keys() | {MANIFEST}
     if missing := sorted(listed - files.keys()):

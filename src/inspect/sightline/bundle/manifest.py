@@ -15,7 +15,11 @@ from sightline.verdict import ANY_DEFECT, Policy
 
 MANIFEST = "bundle.json"
 MODEL = "model.onnx"
+INT8_MODEL = "model-int8.onnx"
 SIGNATURE = "bundle.sig"
+
+Precision = Literal["fp32", "int8"]
+"""Which of a bundle's models: ``model.onnx``, or ``model-int8.onnx`` where it holds one."""
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,63}$")]
 Version = Annotated[str, Field(pattern=r"^[0-9]{1,9}\.[0-9]{1,9}\.[0-9]{1,9}$")]
@@ -50,21 +54,22 @@ class Metric(_Part):
 
 
 class Calibration(_Part):
-    """How raw scores became probabilities.
+    """What scores mean.
 
     Attributes:
-        method: Such as ``temperature``.
+        method: ``temperature`` or ``platt``: they are probabilities of the types. ``tail``: a score s says that one
+            good part in ``10 ** (s / (1 - s))`` scores as high.
         parameters: Its fitted numbers.
         count: Images of the calibrate part it was fitted on.
-        log_loss_before: On the calibrate part, in nats.
-        log_loss_after: On the calibrate part, in nats.
+        log_loss_before: Of probabilities, on the calibrate part, in nats.
+        log_loss_after: The same with the calibration.
     """
 
     method: str
     parameters: dict[str, float]
     count: int
-    log_loss_before: float
-    log_loss_after: float
+    log_loss_before: float | None = None
+    log_loss_after: float | None = None
 
 
 class Data(_Part):
@@ -92,6 +97,40 @@ class Golden(_Part):
     scores: tuple[float, ...]
 
 
+class Agreement(_Part):
+    """How far the int8 model is from ``model.onnx``, on one part of the data.
+
+    Attributes:
+        part: ``calibrate``, on which the gate decided, or ``test``, which only measures.
+        images: How many were compared.
+        largest_score_difference: Of any score of any image.
+        verdict_flips: Images whose outcome, or the type named first, is another.
+        auroc: Of ``model.onnx`` in telling defective from good frames; None where one of them is missing.
+        auroc_int8: The same of ``model-int8.onnx``.
+    """
+
+    part: str
+    images: int
+    largest_score_difference: float
+    verdict_flips: int
+    auroc: float | None
+    auroc_int8: float | None
+
+
+class Int8(_Part):
+    """``model-int8.onnx``: the same model with whole-number convolutions.
+
+    Attributes:
+        agreement: With ``model.onnx``, the part that the gate decided on first.
+        golden: The same frames as the manifest's golden samples, with this model's scores.
+        tolerance: Largest difference of such a score that another CPU or runtime may show.
+    """
+
+    agreement: tuple[Agreement, ...] = Field(min_length=1)
+    golden: tuple[Golden, ...]
+    tolerance: float = Field(gt=0, le=0.05)
+
+
 class Provenance(_Part):
     """Where the bundle comes from."""
 
@@ -109,6 +148,7 @@ class Manifest(_Part):
     Attributes:
         contract: Version of the ONNX contract that ``model.onnx`` keeps.
         tolerance: Largest difference of a golden score that another CPU or runtime may show.
+        int8: About ``model-int8.onnx``; None if the bundle holds none.
         runtime_needed: Lowest version of Sightline that can run the bundle.
         files: File name in the bundle -> SHA-256 in hex, for every file but the manifest and the signature.
     """
@@ -131,6 +171,7 @@ class Manifest(_Part):
     parity: Parity
     golden: tuple[Golden, ...]
     tolerance: float = Field(gt=0, le=0.05)
+    int8: Int8 | None = None
     provenance: Provenance
     runtime_needed: str = Field(pattern=r"^[0-9]{1,9}\.[0-9]{1,9}\.[0-9]{1,9}([^0-9]|$)")
     files: dict[str, Digest] = {}
@@ -171,7 +212,7 @@ class Manifest(_Part):
             raise ValueError(
                 f"policy.thresholds: expected one for {ANY_DEFECT!r} or every class, none for {', '.join(open_)}"
             )
-        for golden in self.golden:
+        for golden in (*self.golden, *(self.int8.golden if self.int8 else ())):
             if len(golden.scores) != len(self.classes):
                 raise ValueError(f"{golden.file}: expected {len(self.classes)} scores, got {len(golden.scores)}")
         return self

@@ -13,6 +13,7 @@ from sightline.cli.score import positive
 
 if TYPE_CHECKING:
     from sightline.bundle import Bundle, Manifest
+    from sightline.bundle.manifest import Agreement
     from sightline.runtime import Inspector
 
 _TIMED_RUNS = 30
@@ -57,19 +58,17 @@ def _verify(arguments: argparse.Namespace) -> int:
     from sightline.runtime import Inspector, golden
 
     bundle = Bundle.open(arguments.bundle)
-    print(f"files      ok: {len(bundle.manifest.files)} as listed, digest {bundle.digest[:12]}")
-    inspector = Inspector(bundle, threads=arguments.threads)
-    spec = inspector.manifest.input
-    print(
-        f"model      ok: keeps the contract, {spec.width} x {spec.height} px, {len(inspector.manifest.classes)} types"
-    )
-    largest = golden.check(bundle, inspector.read_batch)
-    allowed = bundle.manifest.tolerance
-    print(
-        f"self test  ok: {len(bundle.manifest.golden)} golden samples, largest difference {largest:.2g} of {allowed:g}"
-    )
-    speed = f"{_milliseconds(inspector, bundle):.1f} ms an image (median, decoding left out)"
-    print(f"speed      {speed}, threads: {inspector.threads}")
+    print(f"files           ok: {len(bundle.manifest.files)} as listed, digest {bundle.digest[:12]}")
+    for precision in bundle.precisions:
+        inspector = Inspector(bundle, threads=arguments.threads, precision=precision)
+        spec, types = inspector.manifest.input, len(inspector.manifest.classes)
+        print(f"{precision} model      ok: keeps the contract, {spec.width} x {spec.height} px, {types} types")
+        largest = golden.check(bundle, inspector.read_batch, precision=precision)
+        model = bundle.model(precision)
+        compared = f"{len(model.golden)} golden samples, largest difference {largest:.2g} of {model.tolerance:g}"
+        print(f"{precision} self test  ok: {compared}")
+        speed = f"{_milliseconds(inspector, bundle):.1f} ms an image (median, decoding left out)"
+        print(f"{precision} speed      {speed}, threads: {inspector.threads}")
     return 0
 
 
@@ -132,6 +131,7 @@ def _sections(bundle: Bundle) -> Iterator[tuple[str, list[str]]]:
             ("recipe", made.recipe_digest),
             ("MLflow run", made.mlflow_run or "none"),
             ("parity", f"{compared}, {parity.verdict_flips} verdicts changed"),
+            ("int8", "none" if manifest.int8 is None else "; ".join(map(_agrees, manifest.int8.agreement))),
         ),
     )
     yield "files", _columns(*((name, f"{size:,} bytes") for name, size in bundle.sizes.items()))
@@ -153,6 +153,16 @@ def _decides(manifest: Manifest) -> list[str]:
         before_after = f"log loss {fitted.log_loss_before:.3f} to {fitted.log_loss_after:.3f}"
         facts.append(("calibrated", f"{fitted.method} on {fitted.count:,} images, {before_after}"))
     return _columns(*limits, *facts)
+
+
+def _agrees(agreement: Agreement) -> str:
+    found = (
+        f"{agreement.part}: {agreement.images:,} images, largest score difference "
+        f"{agreement.largest_score_difference:.3f}, {agreement.verdict_flips:,} verdicts changed"
+    )
+    if agreement.auroc is None or agreement.auroc_int8 is None:
+        return found
+    return f"{found}, AUROC {agreement.auroc:.4f} to {agreement.auroc_int8:.4f}"
 
 
 def _metric_rows(manifest: Manifest) -> list[tuple[str, str]]:

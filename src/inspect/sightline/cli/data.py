@@ -131,7 +131,12 @@ def _prepared(recipe: Recipe) -> Prepared:
     from sightline.dataset.prepare import prepare
 
     with Bars() as progress:
-        return prepare(recipe.data, recipe.input, progress=lambda done, total: progress("read images", done, total))
+        return prepare(
+            recipe.data,
+            recipe.input,
+            one_class=recipe.task == "anomaly",
+            progress=lambda done, total: progress("read images", done, total),
+        )
 
 
 def _synth(arguments: argparse.Namespace) -> int:

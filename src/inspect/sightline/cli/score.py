@@ -52,6 +52,9 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     parser.add_argument("--overlay", type=Path, metavar="DIR", help="write each image with the defect's heat map")
     parser.add_argument("--report", type=Path, metavar="FILE.html", help="write a page with counts, table and pictures")
     parser.add_argument("--threads", type=positive, metavar="N", help="processors to use; by default all it may use")
+    parser.add_argument(
+        "--precision", choices=("fp32", "int8"), default="fp32", help="which of the bundle's models; fp32 if not given"
+    )
     parser.add_argument("--self-test", action="store_true", help="score the bundle's golden samples first")
     parser.add_argument(
         "--fail-on",
@@ -78,7 +81,9 @@ def run(arguments: argparse.Namespace) -> int:
     missing: list[str] = []
     paths, total = _collect(arguments.images, missing)
     # Several images at once, each on one thread: no processor waits for another in the middle of an image.
-    inspector = Inspector.open(arguments.bundle, threads=1, self_test=arguments.self_test)
+    inspector = Inspector.open(
+        arguments.bundle, threads=1, self_test=arguments.self_test, precision=arguments.precision
+    )
     counts: Counter[str] = Counter()
     start = time.perf_counter()
     with _open_lines(arguments.output) as lines:

@@ -16,6 +16,9 @@ class Preprocess(BaseModel):
         fit: ``stretch`` fills the input and changes the aspect; ``pad`` keeps it and fills the rest with grey 114.
         colour: ``grey`` replaces the three channels by luminance, so that a tint can't matter.
         bits: Significant bits of images stored with 16 bits a channel (12 for a 12-bit camera).
+        light: What is done about changing light. ``frame`` gives every frame the same mean and spread of grey levels,
+            so that exposure can't matter; ``local`` does so around every pixel, so that uneven light can't matter, and
+            nor can a defect that is nothing but a change of brightness over much of the frame.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -25,3 +28,6 @@ class Preprocess(BaseModel):
     fit: Literal["stretch", "pad"] = Field("stretch", description="Fill the input, or keep the aspect and pad.")
     colour: Literal["rgb", "grey"] = Field("rgb", description="Keep colour, or replace it by luminance.")
     bits: int = Field(16, ge=8, le=16, description="Significant bits of images with 16 bits a channel.")
+    light: Literal["none", "frame", "local"] = Field(
+        "none", description="Take changes of light out: not at all, over the whole frame, or around every pixel."
+    )

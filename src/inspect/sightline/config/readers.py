@@ -33,10 +33,26 @@ class CsvReader(Section):
 
 
 class MvtecReader(Section):
-    """MVTec AD layout: train/good, test/<defect>, ground_truth/<defect>/<name>_mask.png."""
+    """Layout of MVTec AD (train/good, test/<defect>, ground_truth/<defect>), MVTec AD 2 (test_public) and BTAD."""
 
     kind: Literal["mvtec"]
-    keep_split: bool = Field(True, description="Keep upstream's test folder as the test part.")
+    keep_split: bool = Field(True, description="Keep upstream's division; else the recipe divides all images.")
+
+
+class VisaReader(Section):
+    """One object of VisA: Data/Images/{Normal,Anomaly}, Data/Masks/Anomaly, image_anno.csv."""
+
+    kind: Literal["visa"]
+    keep_split: bool = Field(
+        True, description="Keep the authors' one-class division, ../split_csv/1cls.csv, where that is there."
+    )
+
+
+class KolektorReader(Section):
+    """KolektorSDD (kos01/Part0.jpg, Part0_label.bmp) and KolektorSDD2 (train/10000.png, 10000_GT.png)."""
+
+    kind: Literal["kolektor"]
+    keep_split: bool = Field(True, description="Keep KolektorSDD2's division into train and test.")
 
 
 class MasksReader(Section):
@@ -96,6 +112,12 @@ class VocReader(Section):
     missing: Literal["refuse", "good"] = Field("refuse", description="What an image without an XML file means.")
 
 
+class GoodReader(Section):
+    """Good parts and nothing else: every image below the root, whatever its folder is called."""
+
+    kind: Literal["good"]
+
+
 class IndexReader(Section):
     """An index that was saved before; its splits are kept. Paths that lead out of its root are refused."""
 
@@ -107,11 +129,14 @@ Reader = Annotated[
     FoldersReader
     | CsvReader
     | MvtecReader
+    | VisaReader
+    | KolektorReader
     | MasksReader
     | ElpvReader
     | CocoReader
     | YoloReader
     | VocReader
+    | GoodReader
     | IndexReader,
     Field(discriminator="kind"),
 ]

@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from pydantic import ConfigDict, Field, field_validator, model_validator
 
+from sightline.config.anomaly import Anomaly, MemoryBank
 from sightline.config.preprocess import Preprocess
 from sightline.config.readers import FoldersReader, Reader
 from sightline.config.section import Deviation, Fraction, Mean, Number, Section, Share, Whole
@@ -123,7 +124,12 @@ class Training(Section):
 class Decision(Section):
     """How thresholds are chosen on the calibrate part."""
 
-    rule: Literal["f1", "fixed"] = Field("f1", description="Best F1 on the calibrate part, or a fixed threshold.")
+    rule: Literal["auto", "f1", "overkill", "fixed"] = Field(
+        "auto",
+        description="Best F1 on the calibrate part, the share of good parts that may be rejected, or a fixed threshold; "
+        "auto is overkill for task anomaly, else f1.",
+    )
+    overkill: Share = Field(0.01, description="Share of good parts that may be rejected, for task anomaly.")
     threshold: Number = Field(
         0.5, gt=0, lt=1, description="The threshold if the rule is `fixed`, or data do not suffice."
     )
@@ -158,7 +164,9 @@ class Recipe(Section):
     version: str = Field("1.0.0", description="Version of the bundle, as MAJOR.MINOR.PATCH.")
     sector: str = Field("", description="Industry, such as steel or solar.")
     product: str = Field("", description="What is inspected.")
-    task: Literal["classify"] = Field("classify", description="What the model answers.")
+    task: Literal["classify", "anomaly"] = Field(
+        "classify", description="What the model answers: which type of defect, or whether a part is unlike good ones."
+    )
     multi_label: bool | None = Field(None, description="Several types on one image; null asks the data.")
     seed: Whole = Field(0, ge=0, lt=2**32, description="Decides weights, order and augmentation.")
     data: Data
@@ -168,9 +176,30 @@ class Recipe(Section):
     )
     model: Model = Field(Model(), description="The network.")
     train: Training = Field(Training(), description="The optimiser and its schedule.")
+    anomaly: Anomaly = Field(MemoryBank(), description="How task anomaly learns; no other task reads it.")
     decide: Decision = Field(Decision(), description="How thresholds are chosen.")
     track: Tracking = Field(Tracking(), description="Where the experiment is recorded.")
     card: Card = Field(Card(), description="What the model card says.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _validates_nothing_by_default(cls, values: Any) -> Any:  # noqa: ANN401 - whatever the file holds
+        """A memory bank has no epoch to choose, so its validate part is empty unless the recipe says otherwise."""
+        if isinstance(values, dict) and values.get("task") == "anomaly" and isinstance(values.get("data"), dict):
+            split = values["data"].get("split", {})
+            if isinstance(split, dict):
+                return values | {"data": values["data"] | {"split": {"validate": 0.0} | split}}
+        return values
+
+    @model_validator(mode="after")
+    def _asks_an_anomaly_model_for_nothing_else(self) -> Recipe:
+        if self.task != "anomaly" and self.decide.rule == "overkill":
+            raise ValueError("decide.rule: overkill is for task anomaly; here a threshold is chosen by f1, or fixed")
+        if self.task == "anomaly" and self.multi_label:
+            raise ValueError("multi_label: task anomaly names no types, so leave it out")
+        if self.task == "anomaly" and self.augment:
+            raise ValueError("augment: a memory bank learns from images as they are; leave it out")
+        return self
 
     @model_validator(mode="after")
     def _turns_square_frames_only(self) -> Recipe:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from sightline import image
 from sightline.config import Preprocess
 from sightline.config.recipe import Data
+from sightline.dataset import one_class as good_parts
 from sightline.dataset.report import CheckReport, Pair
 from sightline.dataset.scan import Scan, Scanned
 from sightline.dataset.split import missing_parts
@@ -44,6 +45,7 @@ class _Found:
         preprocess: What the model will be shown, if it is known.
         groups: Name -> the images that are kept together.
         classes: All class names, good first if there is any.
+        one_class: Whether training is on good parts alone.
     """
 
     index: Index
@@ -52,6 +54,7 @@ class _Found:
     preprocess: Preprocess | None
     groups: Groups
     classes: tuple[str, ...]
+    one_class: bool
 
     @property
     def together(self) -> list[Sequence[Sample]]:
@@ -64,7 +67,13 @@ class _Found:
 
 
 def check(
-    index: Index, scan: Scan, data: Data, preprocess: Preprocess | None = None, *, left_out: Sequence[str] = ()
+    index: Index,
+    scan: Scan,
+    data: Data,
+    preprocess: Preprocess | None = None,
+    *,
+    one_class: bool = False,
+    left_out: Sequence[str] = (),
 ) -> CheckReport:
     """Judges an index that was scanned, grouped and split.
 
@@ -73,10 +82,12 @@ def check(
         scan: What the files hold, with the reader's groups and parts.
         data: The recipe's section that they came from.
         preprocess: The model's input; without it sizes are not compared with it.
+        one_class: Whether training is on good parts alone.
         left_out: Folders of our own below the root, in which no image was looked for.
     """
     groups = _by((s.group, s) for s in index.samples)
-    found = _Found(index, scan, data, preprocess, groups, (*([GOOD] if index.has_good else []), *index.classes))
+    classes = (*([GOOD] if index.has_good else []), *index.classes)
+    found = _Found(index, scan, data, preprocess, groups, classes, one_class)
     by_part = {part: index.counts(part) for part in Split}
     return CheckReport(
         facts=_facts(found),
@@ -134,14 +145,16 @@ def _facts(found: _Found) -> dict[str, str]:
 
 
 def _class_errors(found: _Found) -> Iterator[str]:
-    if len(found.classes) < 2:
+    if found.one_class:
+        yield from good_parts.errors(found.index, found.scan)
+    elif len(found.classes) < 2:
         only = next(iter(found.classes), "none")
         yield f"expected at least two classes (good is one), found only {only}: add images of another"
     for names in _by_case(found.classes):
         yield f"classes differ in upper and lower case only: {', '.join(names)}; make them one with data.rename"
     images = found.index.counts()
     trained = found.index.counts(Split.TRAIN)
-    for name in found.classes:
+    for name in () if found.one_class else found.classes:
         if images[name] == 1:
             yield f"class {name} has one image: add more, or leave it out with data.ignore"
         elif not trained[name]:
@@ -238,7 +251,7 @@ def _empty_parts(found: _Found) -> Iterator[str]:
     for part in (Split.TEST, Split.CALIBRATE, Split.VALIDATE):
         counts = found.index.counts(part)
         lacking = [name for name in found.classes if not counts[name]]
-        if counts and lacking:
+        if counts and lacking and not found.one_class:
             yield f"the {part.value} part has no image of: {', '.join(lacking)}"
 
 
@@ -279,9 +292,11 @@ def _notes(found: _Found) -> Iterator[str]:
         came = ", ".join(sorted(part.value for part in given))
         told = f"; {', '.join(taken)} {'is' if len(taken) == 1 else 'are'} taken from the rest" if taken else ""
         yield f"the images came with a split ({came}), which is kept{told}"
-    if not index.has_good:
+    if found.one_class:
+        yield from good_parts.notes(index)
+    elif not index.has_good:
         yield "no image is labelled good: the model will name types and never answer OK"
-    if not index.part(Split.VALIDATE):
+    if not index.part(Split.VALIDATE) and not found.one_class:
         yield "the validate part is empty: the last epoch is taken"
     largest = max(found.groups.values(), key=len, default=())
     if len(largest) > max(10, len(index.samples) // 10):

@@ -42,12 +42,19 @@ def settled(data: Data) -> Data:
     return data.model_copy(update={"reader": readers.detect(data.root)})
 
 
-def prepare(data: Data, preprocess: Preprocess | None = None, *, progress: Progress | None = None) -> Prepared:
+def prepare(
+    data: Data,
+    preprocess: Preprocess | None = None,
+    *,
+    one_class: bool = False,
+    progress: Progress | None = None,
+) -> Prepared:
     """Reads, scans, groups, splits and checks.
 
     Args:
         data: The recipe's section.
         preprocess: The model's input, to compare sizes and depths with; the images are not changed.
+        one_class: Whether training is on good parts alone (task ``anomaly``).
         progress: Told how many of how many images were looked into.
 
     Raises:
@@ -63,6 +70,6 @@ def prepare(data: Data, preprocess: Preprocess | None = None, *, progress: Progr
             hint="Is data.root the folder of the images, and data.reader their layout?",
         )
     grouped = group(scanned.samples, scanned.thumbnails, data.split.near_duplicates)
-    divided = index.with_samples(split(grouped, data.split))
-    report = check(divided, scanned, data, preprocess, left_out=readers.left_out(data))
+    divided = index.with_samples(split(grouped, data.split, one_class=one_class))
+    report = check(divided, scanned, data, preprocess, one_class=one_class, left_out=readers.left_out(data))
     return Prepared(divided, report, data)

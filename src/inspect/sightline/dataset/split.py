@@ -8,6 +8,9 @@ Luck would leave some parts without a rare class. There one group is moved for e
 train, test, calibrate, validate as far as the groups reach, and never so that another part comes to lack a class. Once
 a part has a group of the class by its own number, nothing is moved: with a share of 10 % and 40 groups that holds 98 %
 of the time, with 100 groups always but once in 40,000.
+
+A model of good parts alone has no use for defects while it learns: there groups without a good image are drawn for
+calibrate and test only.
 """
 
 from __future__ import annotations
@@ -27,7 +30,7 @@ _NEED = (Split.TRAIN, Split.TEST, Split.CALIBRATE, Split.VALIDATE)
 Shares = Mapping[Split, float]
 
 
-def split(samples: Sequence[Sample], plan: SplitPlan) -> tuple[Sample, ...]:
+def split(samples: Sequence[Sample], plan: SplitPlan, *, one_class: bool = False) -> tuple[Sample, ...]:
     """Gives every sample a part.
 
     What the reader put into validate, calibrate or test stays there, and nothing is added to it but rows of the same
@@ -37,6 +40,7 @@ def split(samples: Sequence[Sample], plan: SplitPlan) -> tuple[Sample, ...]:
     Args:
         samples: Rows with digest, and group where several belong together.
         plan: Shares and seed.
+        one_class: Whether training is on good parts alone.
     """
     given = {s.split for s in samples if s.split is not None}
     missing = missing_parts(given, plan)
@@ -53,7 +57,9 @@ def split(samples: Sequence[Sample], plan: SplitPlan) -> tuple[Sample, ...]:
         else:
             parts[name] = part
     shares = _shares(plan, missing or _NEED)
-    parts |= _fill(_draw(free, shares, plan.seed), free, shares, plan.seed)
+    defective = {name for name, labels in free.items() if one_class and "" not in labels}
+    parts |= _placed({name: free[name] for name in free if name not in defective}, shares, plan.seed)
+    parts |= _placed({name: free[name] for name in defective}, _measuring(shares), plan.seed)
 
     def part_of(sample: Sample) -> Split:
         name = sample.group or sample.digest
@@ -82,13 +88,24 @@ def _shares(plan: SplitPlan, parts: Iterable[Split]) -> Shares:
     return {part: share / whole for part, share in shares.items()} | {Split.TRAIN: rest / whole}
 
 
+def _measuring(shares: Shares) -> Shares:
+    """The shares of calibrate and test alone; test takes all where there is neither."""
+    kept = {part: share for part, share in shares.items() if part in (Split.TEST, Split.CALIBRATE)} or {Split.TEST: 1.0}
+    return {part: share / sum(kept.values()) for part, share in kept.items()}
+
+
+def _placed(groups: Mapping[str, frozenset[str]], shares: Shares, seed: int) -> dict[str, Split]:
+    """The part of each group: its own number's, but for the few that are moved so that no part lacks a class."""
+    return _fill(_draw(groups, shares, seed), groups, shares, seed)
+
+
 def _draw(names: Iterable[str], shares: Shares, seed: int) -> dict[str, Split]:
     """The part of each group by its own number alone."""
     parts, ends = list(shares), list(accumulate(shares.values()))
     drawn = {}
     for name in names:
         place = bisect_right(ends, _hash(seed, name) / 2**64)
-        drawn[name] = parts[min(place, len(parts) - 1)]  # train comes last and takes what rounding leaves
+        drawn[name] = parts[min(place, len(parts) - 1)]  # the last part takes what rounding leaves: train, if it is one
     return drawn
 
 

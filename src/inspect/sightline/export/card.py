@@ -73,7 +73,13 @@ def _verdicts(manifest: Manifest) -> list[str]:
         f"Chosen by: {manifest.policy.chosen_by}.",
     ]
     calibration = manifest.calibration
-    if calibration is not None:
+    if calibration is not None and calibration.method == "tail":
+        lines.append(
+            "A score s says that one good part in 10^(s / (1 - s)) scores as high: 0.5 is one in ten, 0.667 one in a "
+            f"hundred, 0.75 one in a thousand. Told from {calibration.count} good parts that nothing was learned from; "
+            "beyond the hottest of them it is extrapolated."
+        )
+    elif calibration is not None:
         lines.append(
             f"Scores are probabilities by {calibration.method} scaling, on {calibration.count} calibrate images: "
             f"log loss {calibration.log_loss_before:.4f} before, {calibration.log_loss_after:.4f} after."

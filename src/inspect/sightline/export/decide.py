@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sightline.config.recipe import Decision
+from sightline.export.tail import Tail, score
 from sightline.verdict import ANY_DEFECT, Policy, Threshold
 
 FEWEST = 5
@@ -50,6 +51,31 @@ def choose(
             "chosen_by": "; ".join(whys),
         }
     )
+
+
+def choose_one_class(
+    scores: NDArray[np.float32], defective: NDArray[np.bool_], decision: Decision, tail: Tail
+) -> Policy:
+    """Chooses the threshold of a model of good parts alone.
+
+    Args:
+        scores: (N, 1) scores of the calibrate part.
+        defective: (N,) whether the frame shows a defect; it may be none.
+        decision: The recipe's rule.
+        tail: What scores mean: how rarely a good part gets them.
+    """
+    if decision.rule in ("auto", "overkill"):
+        value = float(score(-np.log10(decision.overkill)))
+        found = int((scores[defective, 0] >= value).sum())
+        why = (
+            f"{decision.overkill:.2%} of good parts may be rejected, told from {tail.count} different good parts of the "
+            "calibrate part; no guarantee"
+        )
+        if defective.any():
+            why += f"; of {int(defective.sum())} defective images there it finds {found}"
+    else:
+        value, why = _one(scores[:, 0], defective, decision)
+    return Policy(exclusive=False, good_known=True, thresholds={ANY_DEFECT: _threshold(value, decision)}, chosen_by=why)
 
 
 def best_f1(scores: NDArray[np.float32], truth: NDArray[np.bool_]) -> float:

@@ -17,8 +17,8 @@ from sklearn.metrics import average_precision_score
 
 from sightline.bundle.manifest import Metric
 from sightline.export import intervals
-from sightline.index import GOOD, Sample
-from sightline.verdict import Outcome, Policy, Verdict
+from sightline.index import ANOMALY, GOOD, Sample
+from sightline.verdict import ANY_DEFECT, Outcome, Policy, Verdict
 
 _RESAMPLES = 500
 _BINS = 10
@@ -58,6 +58,11 @@ class Scored:
         with_good = self.policy.exclusive and self.policy.good_known
         return (GOOD, *self.classes) if with_good else self.classes
 
+    @property
+    def one_class(self) -> bool:
+        """Whether the model learned good parts alone: its scores are then no probabilities of types."""
+        return self.classes == (ANOMALY,)
+
     @cached_property
     def probabilities(self) -> NDArray[np.float64]:
         """(N, K) how probable each name is."""
@@ -78,7 +83,8 @@ class Scored:
         """(N, K) whether the model gives the name: the most probable one, or each that reaches its threshold."""
         if self.policy.exclusive:
             return np.asarray(self.probabilities.argmax(axis=1)[:, None] == np.arange(len(self.names)))
-        return self.scores >= np.array([self.policy.thresholds[name].ng for name in self.classes])
+        limits = self.policy.thresholds
+        return self.scores >= np.array([limits[name if name in limits else ANY_DEFECT].ng for name in self.classes])
 
     @cached_property
     def right(self) -> NDArray[np.bool_]:
@@ -111,8 +117,9 @@ class Scored:
 
 
 def truth_of(samples: Sequence[Sample], classes: Sequence[str]) -> NDArray[np.bool_]:
-    """(N, C) whether each sample shows each type."""
-    return np.array([[name in s.labels for name in classes] for s in samples], bool).reshape(len(samples), len(classes))
+    """(N, C) whether each sample shows each type; an anomaly is any."""
+    shown = [[name in s.labels or (name == ANOMALY and not s.good) for name in classes] for s in samples]
+    return np.array(shown, bool).reshape(len(samples), len(classes))
 
 
 def evaluate(scored: Scored) -> tuple[Metric, ...]:
@@ -128,26 +135,26 @@ def _of_types(scored: Scored) -> list[Metric | None]:
     shown, said = scored.shown, scored.said
     rarest = min((scored.count(column) for column in shown.T if column.any()), default=0)
     figures = [
-        _rate("accuracy" if scored.policy.exclusive else "exact_match", scored.right, rows, scored),
-        _bootstrap("macro_f1", _macro_f1, scored, intervals.guarded(rarest)),
+        rate("accuracy" if scored.policy.exclusive else "exact_match", scored.right, rows, scored),
+        bootstrap("macro_f1", _macro_f1, scored, intervals.guarded(rarest)),
     ]
     for column, name in enumerate(scored.names):
-        figures.append(_rate(f"recall/{name}", said[:, column], rows[shown[:, column]], scored))
-        figures.append(_rate(f"precision/{name}", shown[:, column], rows[said[:, column]], scored))
+        figures.append(rate(f"recall/{name}", said[:, column], rows[shown[:, column]], scored))
+        figures.append(rate(f"precision/{name}", shown[:, column], rows[said[:, column]], scored))
     return figures
 
 
 def _of_scores(scored: Scored) -> list[Metric | None]:
     total = scored.policy.defect_score(scored.scores)
     figures = [
-        _ranked("auroc", auroc, scored.defective, total, scored),
-        _ranked("average_precision", average_precision_score, scored.defective, total, scored),
+        ranked("auroc", auroc, scored.defective, total, scored),
+        ranked("average_precision", average_precision_score, scored.defective, total, scored),
     ]
     for column, name in enumerate(scored.classes):
-        figures.append(_ranked(f"auroc/{name}", auroc, scored.truth[:, column], scored.scores[:, column], scored))
+        figures.append(ranked(f"auroc/{name}", auroc, scored.truth[:, column], scored.scores[:, column], scored))
     if scored.policy.exclusive and len(scored.groups) > 1:  # one group alone does not tell how such a figure varies
-        figures.append(_bootstrap("log_loss", _log_loss, scored, intervals.percentile))
-        figures.append(_bootstrap("calibration_error", _calibration_error, scored, intervals.basic))
+        figures.append(bootstrap("log_loss", _log_loss, scored, intervals.percentile))
+        figures.append(bootstrap("calibration_error", _calibration_error, scored, intervals.basic))
     return figures
 
 
@@ -155,14 +162,15 @@ def _of_verdicts(scored: Scored) -> list[Metric | None]:
     rows = np.arange(len(scored.samples))
     outcomes = np.array([v.outcome.value for v in scored.verdicts])
     defective = scored.defective
-    figures = [_rate("review_rate", outcomes == Outcome.REVIEW.value, rows, scored)]
+    figures = [rate("review_rate", outcomes == Outcome.REVIEW.value, rows, scored)]
     if scored.policy.good_known:
-        figures.append(_rate("escape_rate", outcomes == Outcome.OK.value, rows[defective], scored))
-        figures.append(_rate("overkill_rate", outcomes == Outcome.NG.value, rows[~defective], scored))
+        figures.append(rate("escape_rate", outcomes == Outcome.OK.value, rows[defective], scored))
+        figures.append(rate("overkill_rate", outcomes == Outcome.NG.value, rows[~defective], scored))
     return figures
 
 
-def _rate(name: str, hit: NDArray[np.bool_], rows: NDArray[np.int64], scored: Scored) -> Metric | None:
+def rate(name: str, hit: NDArray[np.bool_], rows: NDArray[np.int64], scored: Scored) -> Metric | None:
+    """Share of some rows that are hit, with Wilson's interval over their groups; None of no row."""
     if not len(rows):
         return None
     share, count = float(hit[rows].mean()), scored.count(rows)
@@ -170,7 +178,7 @@ def _rate(name: str, hit: NDArray[np.bool_], rows: NDArray[np.int64], scored: Sc
     return Metric(name=name, value=share, low=low, high=high, count=count, interval="Wilson over groups")
 
 
-def _ranked(
+def ranked(
     name: str,
     figure: Callable[[NDArray[np.bool_], NDArray[np.floating]], float],
     truth: NDArray[np.bool_],
@@ -183,10 +191,11 @@ def _ranked(
         shows = truth[rows]
         return float("nan") if shows.all() or not shows.any() else float(figure(shows, score[rows]))
 
-    return _bootstrap(name, of_rows, scored, intervals.guarded(min(scored.count(truth), scored.count(~truth))))
+    return bootstrap(name, of_rows, scored, intervals.guarded(min(scored.count(truth), scored.count(~truth))))
 
 
-def _bootstrap(name: str, figure: _Figure, scored: Scored, ends: intervals.Ends) -> Metric | None:
+def bootstrap(name: str, figure: _Figure, scored: Scored, ends: intervals.Ends) -> Metric | None:
+    """A figure with its interval by resampled groups; None if it cannot be told from these rows."""
     rows, groups = np.arange(len(scored.samples)), scored.groups
     value = float(figure(scored, rows))
     if not np.isfinite(value):

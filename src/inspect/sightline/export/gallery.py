@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
@@ -10,7 +11,7 @@ from sightline import image
 from sightline.bundle import Manifest
 from sightline.export.evaluate import Scored
 from sightline.export.sweep import Outputs
-from sightline.index import GOOD, Index
+from sightline.index import ANOMALY, GOOD, Index, Sample
 from sightline.runtime import overlay
 from sightline.runtime.inspector import Inspection
 from sightline.verdict import Frame, Reading
@@ -46,6 +47,8 @@ def draw(scored: Scored, outputs: Outputs, manifest: Manifest, index: Index) -> 
         sample, verdict = scored.samples[row], scored.verdicts[row]
         true, said = _names(scored, scored.shown[row]), _names(scored, scored.said[row])
         label = f"true {true}, said {said} {sure[row]:.3f}: {verdict.outcome.value}"
+        if scored.one_class:
+            label = f"{' + '.join(sample.names)}, score {scored.scores[row, 0]:.3f}: {verdict.outcome.value}"
         axes.set_title(label, fontsize=8.5, color="#30343f" if scored.right[row] else "#b3261e")
         axes.set_xlabel(sample.path, fontsize=7)
     for axes in figure.axes:
@@ -56,6 +59,8 @@ def draw(scored: Scored, outputs: Outputs, manifest: Manifest, index: Index) -> 
 
 def _title(scored: Scored) -> str:
     wrong = int((~scored.right).sum())
+    if scored.one_class:
+        return f"{wrong} of {len(scored.samples)} test images wrongly passed or rejected (red); the worst first"
     return f"{wrong} of {len(scored.samples)} test images misnamed (red); the most doubtful first"
 
 
@@ -68,5 +73,16 @@ def _pair(scored: Scored, outputs: Outputs, manifest: Manifest, index: Index, ro
     frame = image.read(index.file(sample), bits=manifest.input.bits)
     plain = overlay.fit(frame, shortest=_SIDE, longest=_SIDE)
     reading = Reading(outputs.scores[row], outputs.maps[row])
-    seen = overlay.draw_heat(plain, Inspection(scored.verdicts[row], Frame(frame, sample.path), reading), manifest)
+    inspection = Inspection(scored.verdicts[row], Frame(frame, sample.path), reading)
+    seen = overlay.draw_heat(plain, inspection, manifest, label=ANOMALY if scored.one_class else None)
+    plain = _outlined(plain, sample, index)
     return np.hstack([plain, np.full((len(plain), 6, 3), 255, np.uint8), seen])
+
+
+def _outlined(picture: NDArray[np.uint8], sample: Sample, index: Index) -> NDArray[np.uint8]:
+    """The picture with the outline of the defect, where somebody drew a mask."""
+    if sample.mask is None or sample.good:
+        return picture
+    mask = image.resize(image.read(index.root / sample.mask), *picture.shape[:2])[..., 0] > 0
+    outlines, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
+    return np.asarray(cv2.drawContours(picture.copy(), outlines, -1, (0, 200, 255), 1, cv2.LINE_AA), np.uint8)

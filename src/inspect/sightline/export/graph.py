@@ -50,17 +50,37 @@ class Views(nn.Module):
 
 
 class ContractModel(nn.Module):
-    """A trained network with its calibrator: uint8 frames in, ``scores`` and ``maps`` out.
+    """A trained network and what its answers mean: uint8 frames in, ``scores`` and ``maps`` out.
 
     Args:
-        network: Gives logits (B, K) and their class activation maps (B, K, h, w).
+        network: Gives raw scores (B, K) and maps (B, K, h, w).
+        meaning: Turns both into scores (B, C) and maps (B, C, h, w) of the contract.
+    """
+
+    def __init__(self, network: nn.Module, meaning: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+        self.meaning = meaning
+
+    def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
+        """Uint8 (B, H, W, 3) -> scores (B, C) and maps (B, C, h, w), both float32.
+
+        A map's value is the score that a frame would get if it looked everywhere as it looks at that position.
+        """
+        scores, maps = self.meaning(*self.network(image))
+        return scores, maps
+
+
+class Probabilities(nn.Module):
+    """Logits (B, K) and class activation maps (B, K, h, w) to calibrated probabilities of the types.
+
+    Args:
         calibrator: Fitted on the calibrate part.
         first_defect: Index of the first output that is a defect: 1 if output 0 is good, else 0.
     """
 
-    def __init__(self, network: nn.Module, calibrator: Calibrator, *, first_defect: int) -> None:
+    def __init__(self, calibrator: Calibrator, *, first_defect: int) -> None:
         super().__init__()
-        self.network = network
         self.exclusive = calibrator.exclusive
         self.first_defect = first_defect
         self.register_buffer("scale", torch.tensor(calibrator.scale, dtype=torch.float32))
@@ -68,17 +88,13 @@ class ContractModel(nn.Module):
         self.scale: Tensor
         self.bias: Tensor
 
-    def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
-        """Uint8 (B, H, W, 3) -> scores (B, C) and maps (B, C, h, w), both float32 probabilities.
-
-        A map's value is the score that a frame would get if it looked everywhere as it looks at that position.
-        """
-        logits, activation = self.network(image)
-        scores = self._probabilities(logits * self.scale + self.bias)
-        maps = self._probabilities(activation * self.scale[:, None, None] + self.bias[:, None, None])
+    def forward(self, logits: Tensor, activation: Tensor) -> tuple[Tensor, Tensor]:
+        """Scores (B, C) and maps (B, C, h, w) of the C types."""
+        scores = self._of(logits * self.scale + self.bias)
+        maps = self._of(activation * self.scale[:, None, None] + self.bias[:, None, None])
         return scores[:, self.first_defect :], maps[:, self.first_defect :]
 
-    def _probabilities(self, logits: Tensor) -> Tensor:
+    def _of(self, logits: Tensor) -> Tensor:
         return torch.softmax(logits, dim=1) if self.exclusive else torch.sigmoid(logits)
 
 

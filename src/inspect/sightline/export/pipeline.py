@@ -7,27 +7,24 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
-import torch
-from numpy.typing import NDArray
-from torch import nn
 
 import sightline
-from sightline import bundle, config, image, train
-from sightline.bundle.manifest import MODEL, Calibration, Data, Golden, Manifest, Parity, Provenance
+from sightline import bundle, config, image
+from sightline.bundle.manifest import MODEL, Data, Golden, Manifest, Parity, Provenance
 from sightline.config import Recipe
 from sightline.dataset.scan import read_checked
 from sightline.errors import ExportError
-from sightline.export import card, decide, parity
-from sightline.export.calibrate import Calibrator, fit
-from sightline.export.evaluate import Scored, evaluate, truth_of
-from sightline.export.graph import OPSET, ContractModel, Views, to_onnx, torch_scores
+from sightline.export import card, parity
+from sightline.export.answer import answer
+from sightline.export.evaluate import Scored
+from sightline.export.graph import OPSET, ContractModel, to_onnx, torch_scores
+from sightline.export.pixels import pixel_figures
 from sightline.export.record import record
-from sightline.export.sweep import Outputs, Progress, silent, sweep
+from sightline.export.sweep import Outputs, sweep
 from sightline.index import Index, Split
-from sightline.runs import Metrics, RunFolder
+from sightline.runs import Metrics, Progress, RunFolder, silent
 from sightline.runtime import Inspector
 from sightline.runtime.session import Session
-from sightline.train import LabelSpace
 from sightline.verdict import Policy
 
 GOLDEN_TOLERANCE = 5e-3
@@ -53,19 +50,16 @@ def export(run: RunFolder, *, progress: Progress = silent, mlflow_run: str | Non
         DataError: An image was changed since training began.
     """
     recipe, index = run.recipe, run.index
-    trained, space = train.load(run)
-    network = Views(trained, recipe.model.views).eval() if recipe.model.views > 1 else trained
-    calibrator = _calibrate(network, space, index, recipe, progress)
-    model = ContractModel(network, calibrator, first_defect=space.first_defect)
-    onnx_file = to_onnx(model, recipe.input)
+    answered = answer(run, progress=progress)
+    onnx_file = to_onnx(answered.model, recipe.input)
     session = Session(onnx_file)
 
     def part(split: Split) -> Outputs:
         return sweep(session.run, index.part(split), index, recipe.input, stage=split.value, progress=progress)
 
     calibrate, test = part(Split.CALIBRATE), part(Split.TEST)
-    policy = _thresholds(calibrate, space, recipe)
-    scored = Scored(test.samples, test.scores, space.classes, policy)
+    policy = answered.policy(calibrate)
+    scored = Scored(test.samples, test.scores, answered.classes, policy)
     checked = test if test.samples else calibrate
     golden, frames = _golden(index, checked, recipe)
     manifest = Manifest(
@@ -74,14 +68,14 @@ def export(run: RunFolder, *, progress: Progress = silent, mlflow_run: str | Non
         sector=recipe.sector,
         product=recipe.product,
         method=recipe.task,
-        classes=space.classes,
+        classes=answered.classes,
         input=recipe.input,
         opset=OPSET,
         policy=policy,
-        calibration=_calibration(calibrator),
-        metrics=evaluate(scored),
+        calibration=answered.calibration,
+        metrics=answered.evaluate(scored) + pixel_figures(test, index, recipe.input),
         data=_data(index, recipe),
-        parity=_compare(model, checked, index, recipe, policy, progress),
+        parity=_compare(answered.model, checked, index, recipe, policy, answered.classes, progress),
         golden=golden,
         tolerance=GOLDEN_TOLERANCE,
         provenance=_provenance(run, mlflow_run),
@@ -98,17 +92,6 @@ def _self_test(folder: Path) -> None:
     Inspector.open(folder, self_test=True)
 
 
-def _thresholds(calibrate: Outputs, space: LabelSpace, recipe: Recipe) -> Policy:
-    return decide.choose(
-        calibrate.scores,
-        truth_of(calibrate.samples, space.classes),
-        space.classes,
-        recipe.decide,
-        exclusive=not space.multi_label,
-        good=space.good,
-    )
-
-
 def _kept(index: Index, recipe: Recipe) -> str:
     """What the card says of twins, told from the parts as they are."""
     crossing = len(index.divided())
@@ -118,21 +101,14 @@ def _kept(index: Index, recipe: Recipe) -> str:
     return f"{looked} lie in one part only."
 
 
-def _calibrate(network: nn.Module, space: LabelSpace, index: Index, recipe: Recipe, progress: Progress) -> Calibrator:
-    def logits(images: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        with torch.no_grad():
-            answer = network.eval()(torch.from_numpy(images))
-        return answer[0].numpy(), answer[1].numpy()
-
-    part = index.part(Split.CALIBRATE)
-    outputs = sweep(logits, part, index, recipe.input, stage="calibrate", progress=progress)
-    sure = [s.model_copy(update={"certainty": 1.0}) for s in part]  # scores are to predict the label, not the doubt
-    targets = space.targets(sure).astype(np.float64)
-    return fit(outputs.scores.astype(np.float64), targets, exclusive=not space.multi_label)
-
-
 def _compare(
-    model: ContractModel, exported: Outputs, index: Index, recipe: Recipe, policy: Policy, progress: Progress
+    model: ContractModel,
+    exported: Outputs,
+    index: Index,
+    recipe: Recipe,
+    policy: Policy,
+    classes: tuple[str, ...],
+    progress: Progress,
 ) -> Parity:
     if not exported.samples:
         raise ExportError(
@@ -149,7 +125,7 @@ def _compare(
     )
     map_difference = float(np.abs(trained.maps - exported.maps).max())
     paths = [s.path for s in exported.samples]
-    return parity.check(paths, trained.scores, exported.scores, map_difference, policy, index.classes)
+    return parity.check(paths, trained.scores, exported.scores, map_difference, policy, classes)
 
 
 def _golden(index: Index, outputs: Outputs, recipe: Recipe) -> tuple[tuple[Golden, ...], dict[str, bytes]]:
@@ -175,28 +151,18 @@ def _round_robin(labels: Sequence[tuple[str, ...]]) -> list[int]:
     return [row for _, _, row in sorted(turns)]
 
 
-def _calibration(calibrator: Calibrator) -> Calibration | None:
-    if calibrator.method == "none":
-        return None
-    parameters = {f"scale/{k}": float(v) for k, v in enumerate(calibrator.scale)}
-    parameters |= {f"bias/{k}": float(v) for k, v in enumerate(calibrator.bias)}
-    return Calibration(
-        method=calibrator.method,
-        parameters=parameters,
-        count=calibrator.count,
-        log_loss_before=calibrator.log_loss_before,
-        log_loss_after=calibrator.log_loss_after,
-    )
-
-
 def _data(index: Index, recipe: Recipe) -> Data:
     counts = {split.value: dict(sorted(index.counts(split).items())) for split in Split}
     return Data(source=recipe.card.data or recipe.name, licence=recipe.card.licence, digest=index.digest, counts=counts)
 
 
 def _trained(run: RunFolder) -> datetime:
-    """When the last epoch ended: an export that is made again is the same bundle."""
-    figures = [event.time for event in run.events() if isinstance(event, Metrics) and "train/loss" in event.values]
+    """When training ended: an export that is made again is the same bundle."""
+    figures = [
+        event.time
+        for event in run.events()
+        if isinstance(event, Metrics) and any(name.startswith("train/") for name in event.values)
+    ]
     return datetime.fromtimestamp(max(figures, default=0) / 1000, UTC)
 
 

@@ -14,6 +14,7 @@ from sklearn.metrics import precision_recall_curve, roc_curve
 
 from sightline.export.evaluate import Scored, equal_bins
 from sightline.export.intervals import wilson
+from sightline.export.one_class import shows, types_of
 from sightline.verdict import ANY_DEFECT
 
 _OK, _NG, _INK = "#2a9d8f", "#d1495b", "#30343f"
@@ -22,13 +23,17 @@ _DPI = 110
 
 def all_plots(scored: Scored, folder: Path) -> list[Path]:
     """Draws every picture of one scored part into the folder and gives the files."""
-    figures = {
-        "confusion": confusion(scored),
-        "precision-recall": curves(scored, kind="precision-recall"),
-        "roc": curves(scored, kind="roc"),
-        "reliability": reliability(scored),
-        "score-histograms": histograms(scored),
-    }
+    figures = {}
+    if scored.defective.any():
+        figures = {
+            "confusion": confusion(scored),
+            "precision-recall": curves(scored, kind="precision-recall"),
+            "roc": curves(scored, kind="roc"),
+        }
+    if scored.one_class:
+        figures["score-histograms"] = heaps(scored)
+    else:
+        figures |= {"reliability": reliability(scored), "score-histograms": histograms(scored)}
     return [save(figure, folder / f"{name}.png") for name, figure in figures.items()]
 
 
@@ -131,10 +136,10 @@ def histograms(scored: Scored) -> Figure:
         rows.insert(0, (ANY_DEFECT, scored.defective, total))
     figure = Figure(figsize=(7.2, 1.0 + 1.25 * len(rows)), layout="constrained")
     all_axes = figure.subplots(len(rows), 1, sharex=True, squeeze=False)[:, 0]
-    for (name, shows, score), axes in zip(rows, all_axes, strict=True):
+    for (name, has, score), axes in zip(rows, all_axes, strict=True):
         bins = np.linspace(0, 1, 41)
-        axes.hist(score[~shows], bins, color=_OK, alpha=0.75, label="others")
-        axes.hist(score[shows], bins, color=_NG, alpha=0.75, label="shows it")
+        axes.hist(score[~has], bins, color=_OK, alpha=0.75, label="others")
+        axes.hist(score[has], bins, color=_NG, alpha=0.75, label="shows it")
         if name in scored.policy.thresholds:
             axes.axvline(scored.policy.thresholds[name].ng, color=_INK, lw=1.2, ls="--")
         axes.set_yscale("symlog", linthresh=5)
@@ -142,6 +147,26 @@ def histograms(scored: Scored) -> Figure:
         _plain(axes)
     figure.axes[0].legend(frameon=False, fontsize=8, loc="upper center", ncols=2)
     figure.supxlabel("calibrated score (dashed: threshold); counts on a logarithmic scale", fontsize=9)
+    return figure
+
+
+def heaps(scored: Scored) -> Figure:
+    """Scores of good frames, and of each type of defect, of a model of good parts alone; dashed is the threshold.
+
+    The upper axis says how rarely a good part scores as high.
+    """
+    good = scored.scores[~scored.defective, 0]
+    rows = [("good", good)] + [(name, scored.scores[shows(scored, name), 0]) for name in types_of(scored)]
+    figure = Figure(figsize=(7.2, 1.2 + 0.95 * len(rows)), layout="constrained")
+    every = figure.subplots(len(rows), 1, sharex=True, squeeze=False)[:, 0]
+    for (name, score), axes in zip(rows, every, strict=True):
+        axes.hist(score, np.linspace(0, 1, 61), color=_OK if name == "good" else _NG, alpha=0.8)
+        axes.axvline(scored.policy.thresholds[ANY_DEFECT].ng, color=_INK, lw=1.2, ls="--")
+        axes.set_title(f"{name} ({len(score):,})", fontsize=9, loc="left")
+        _plain(axes)
+    rarity = every[0].secondary_xaxis("top")
+    rarity.set_xticks([n / (1 + n) for n in (1, 2, 3, 4)], ["1 in 10", "100", "1,000", "10,000"], fontsize=8)
+    figure.supxlabel("score (dashed: threshold); above: so rarely a good part scores as high", fontsize=9)
     return figure
 
 

@@ -27,12 +27,15 @@ def record(run: RunFolder, manifest: Manifest, scored: Scored, outputs: Outputs,
     if scored.samples:
         plots.all_plots(scored, folder)
         plots.save(gallery.draw(scored, outputs, manifest, run.index), folder / "worst-misses.png")
-        _verdicts(scored, folder / "verdicts.csv")
-    plots.save(plots.learning_curves(run.history()), run.artifacts / "learning-curves.png")
+        write_verdicts(scored, folder / "verdicts.csv")
+    drawn = ["test", "card.md"]
+    if any(name.endswith("loss") for name in run.history()):
+        plots.save(plots.learning_curves(run.history()), run.artifacts / "learning-curves.png")
+        drawn.append("learning-curves.png")
     (run.artifacts / "card.md").write_bytes(text.encode())
     run.metrics(_figures(manifest), step=0)
     run.tags({"bundle": f"{manifest.name}-{manifest.version}"})
-    for name in ("test", "learning-curves.png", "card.md"):
+    for name in drawn:
         run.artifact(name)
 
 
@@ -41,7 +44,8 @@ def _figures(manifest: Manifest) -> dict[str, float]:
     return {f"test/{m.name}": m.value for m in manifest.metrics if not m.name.startswith("auroc/")}
 
 
-def _verdicts(scored: Scored, path: Path) -> None:
+def write_verdicts(scored: Scored, path: Path) -> None:
+    """Writes what was said of each frame, beside the truth, as CSV."""
     with path.open("w", newline="", encoding="utf-8") as file:
         table = csv.writer(file)
         table.writerow(["path", "true", "outcome", *scored.classes])

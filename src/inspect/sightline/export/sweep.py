@@ -12,18 +12,12 @@ from sightline import image
 from sightline.config import Preprocess
 from sightline.dataset.scan import read_checked
 from sightline.index import Index, Sample
+from sightline.runs import Progress
 
 BATCH = 16
 
-Progress = Callable[[str, int, int], None]
-"""Told the stage, images done and images in all."""
-
 Model = Callable[[NDArray[np.uint8]], tuple[NDArray[np.float32], NDArray[np.float32]]]
 """uint8 (B, H, W, 3) -> scores (B, C) and maps (B, C, h, w)."""
-
-
-def silent(stage: str, done: int, total: int) -> None:
-    """Shows no progress."""
 
 
 @dataclass(frozen=True, eq=False)

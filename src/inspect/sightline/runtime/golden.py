@@ -9,17 +9,24 @@ from numpy.typing import NDArray
 
 from sightline import image
 from sightline.bundle import Bundle
-from sightline.bundle.manifest import Golden
+from sightline.bundle.bundle import Model
+from sightline.bundle.manifest import Golden, Precision
 from sightline.errors import BundleError
 from sightline.verdict import Reading
 
 
-def check(bundle: Bundle, read_batch: Callable[[Sequence[NDArray[np.uint8]]], list[Reading]]) -> float:
+def check(
+    bundle: Bundle,
+    read_batch: Callable[[Sequence[NDArray[np.uint8]]], list[Reading]],
+    *,
+    precision: Precision = "fp32",
+) -> float:
     """Scores every golden sample, alone and all in one batch, and compares.
 
     Args:
         bundle: The bundle.
         read_batch: What its inspector says about several frames.
+        precision: Which of the bundle's models that inspector runs.
 
     Returns:
         The largest difference of a score.
@@ -27,30 +34,30 @@ def check(bundle: Bundle, read_batch: Callable[[Sequence[NDArray[np.uint8]]], li
     Raises:
         BundleError: There is no golden sample, or a score differs by more than the manifest's tolerance.
     """
-    samples = bundle.manifest.golden
+    model = bundle.model(precision)
+    samples = model.golden
     if not samples:
-        raise BundleError(f"{bundle.label}: the self test needs golden samples, and the bundle holds none")
+        raise BundleError(f"{model.label}: the self test needs golden samples, and the bundle holds none")
     # They are stored decoded, so with 8 bits whatever the camera gave.
     frames = [image.decode(bundle.read(sample.file), name=sample.file) for sample in samples]
     alone = [read_batch([frame])[0] for frame in frames]
     together = read_batch(frames)
     return max(
-        _compare(bundle, sample, reading)
+        _compare(model, bundle.manifest.classes, sample, reading)
         for readings in (alone, together)
         for sample, reading in zip(samples, readings, strict=True)
     )
 
 
-def _compare(bundle: Bundle, sample: Golden, reading: Reading) -> float:
-    manifest = bundle.manifest
+def _compare(model: Model, classes: Sequence[str], sample: Golden, reading: Reading) -> float:
     differences = np.abs(reading.scores - np.array(sample.scores, np.float32))
     worst = int(differences.argmax())  # the first NaN, if there is one
     difference = float(differences[worst])
-    if difference <= manifest.tolerance:
+    if difference <= model.tolerance:
         return difference
     raise BundleError(
-        f"{bundle.label}: the self test failed. {sample.file}: expected a score of {sample.scores[worst]:.6f} for "
-        f"{manifest.classes[worst]}, got {reading.scores[worst]:.6f}; the difference of {difference:.6f} is above "
-        f"the tolerance of {manifest.tolerance:g}",
+        f"{model.label}: the self test failed. {sample.file}: expected a score of {sample.scores[worst]:.6f} for "
+        f"{classes[worst]}, got {reading.scores[worst]:.6f}; the difference of {difference:.6f} is above "
+        f"the tolerance of {model.tolerance:g}",
         hint="This processor or version of onnxruntime answers differently; do not inspect with it.",
     )

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from sightline import image
 from sightline.bundle import Bundle
+from sightline.bundle.manifest import Precision
 from sightline.errors import BundleError, ImageError, SightlineError
 from sightline.runtime import golden
 from sightline.runtime.session import Session
@@ -46,42 +47,53 @@ class Inspector:
     Args:
         bundle: The opened bundle.
         threads: Threads that share the work on one frame; by default as many as this process may use.
+        precision: Which of the bundle's models to run. It is the caller's choice and never made here, so that equal
+            stations give equal verdicts; ``sightline bundle verify`` shows what each does on a machine.
 
     Attributes:
         manifest: What the bundle says about itself.
-        bundle: Name, version and short digest of the bundle.
+        bundle: Name, version and short digest of the bundle, and ``int8`` where that model answers.
         threads: Threads that share the work on one frame.
 
     Raises:
-        BundleError: The model cannot be loaded, or is not the one that the manifest describes.
+        BundleError: The bundle holds no such model, or it cannot be loaded or is not what the manifest describes.
     """
 
-    def __init__(self, bundle: Bundle, *, threads: int | None = None) -> None:
+    def __init__(self, bundle: Bundle, *, threads: int | None = None, precision: Precision = "fp32") -> None:
         cv2.setNumThreads(1)
         self.manifest = bundle.manifest
-        self.bundle = bundle.label
-        self._session = Session(bundle.read("model.onnx"), threads=threads)
+        model = bundle.model(precision)
+        self.bundle = model.label
+        self._session = Session(model.file, threads=threads)
         self.threads = self._session.threads
         self._check_manifest()
         spec = self.manifest.input
         self._session.run(np.zeros((1, spec.height, spec.width, 3), np.uint8))
 
     @classmethod
-    def open(cls, path: Path | str, *, threads: int | None = None, self_test: bool = False) -> Inspector:
+    def open(
+        cls,
+        path: Path | str,
+        *,
+        threads: int | None = None,
+        self_test: bool = False,
+        precision: Precision = "fp32",
+    ) -> Inspector:
         """Opens a bundle and makes it ready.
 
         Args:
             path: The bundle's folder, or a zip of it.
             threads: Threads that share the work on one frame; by default as many as this process may use.
             self_test: Whether to score the golden samples and refuse if a score differs from the exporter's.
+            precision: Which of the bundle's models to run.
 
         Raises:
-            BundleError: The bundle is damaged, made for another runtime, or failed the self test.
+            BundleError: The bundle is damaged, made for another runtime, holds no such model, or failed the self test.
         """
         bundle = Bundle.open(path)
-        inspector = cls(bundle, threads=threads)
+        inspector = cls(bundle, threads=threads, precision=precision)
         if self_test:
-            golden.check(bundle, inspector.read_batch)
+            golden.check(bundle, inspector.read_batch, precision=precision)
         return inspector
 
     def inspect(self, source: Source) -> Verdict:

@@ -51,17 +51,21 @@ def draw(inspection: Inspection, manifest: Manifest) -> NDArray[np.uint8] | None
     return np.vstack([draw_heat(base, inspection, manifest), _caption(inspection.verdict, base.shape[1])])
 
 
-def draw_heat(picture: NDArray[np.uint8], inspection: Inspection, manifest: Manifest) -> NDArray[np.uint8]:
+def draw_heat(
+    picture: NDArray[np.uint8], inspection: Inspection, manifest: Manifest, *, label: str | None = None
+) -> NDArray[np.uint8]:
     """Lays the map of the most probable named defect over the frame, resized to any size of the same aspect.
 
     Args:
         picture: The frame, RGB, uint8 (H, W, 3).
         inspection: What was seen; without a reading or a named defect the picture comes back as it is.
         manifest: The bundle's, for classes and preprocessing.
+        label: The class whose map is drawn, whatever the verdict names.
     """
-    if inspection.reading is None or not inspection.verdict.defects:
+    named = label or next((defect.label for defect in inspection.verdict.defects), None)
+    if inspection.reading is None or named is None:
         return picture
-    number = manifest.classes.index(inspection.verdict.defects[0].label)
+    number = manifest.classes.index(named)
     heat = scale(image.map_to_frame(inspection.reading.maps[number], picture.shape[:2], manifest.input))
     grey_levels = (heat * 255).astype(np.uint8)
     colours = cv2.cvtColor(cv2.applyColorMap(grey_levels, cv2.COLORMAP_INFERNO), cv2.COLOR_BGR2RGB)

@@ -12,22 +12,17 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from tqdm import tqdm
 from typing_extensions import override
 
-from sightline import config
 from sightline.dataset.loader import mixed
 from sightline.errors import TrainError
 from sightline.runs import RunFolder
 from sightline.train import checkpoint
 from sightline.train.learner import Learner
 from sightline.train.machine import Load
+from sightline.train.origin import origin
 
 BEST, LAST = "best.pt", "last.ckpt"
 
 _JUDGED_BY = "validate/loss"
-
-
-def origin(run: RunFolder) -> dict[str, str]:
-    """What weights were trained from; what is made of them later is checked against it."""
-    return {"recipe": config.dump(run.recipe), "data": run.index.digest}
 
 
 class Keeper(Callback):

@@ -21,9 +21,11 @@ from typing import Any
 
 from sightline.config.readers import Reader
 from sightline.config.recipe import Data
+from sightline.dataset.readers.alone import GoodAlone
 from sightline.dataset.readers.coco import Coco
 from sightline.dataset.readers.elpv import Elpv
 from sightline.dataset.readers.folders import Folders, no_class_folder
+from sightline.dataset.readers.kolektor import Kolektor
 from sightline.dataset.readers.layout import Layout, counted, images, listed, logger, subfolders, walk
 from sightline.dataset.readers.mapping import map_labels
 from sightline.dataset.readers.masks import Masks
@@ -31,6 +33,7 @@ from sightline.dataset.readers.mvtec import Mvtec
 from sightline.dataset.readers.saved import Saved
 from sightline.dataset.readers.table import Table
 from sightline.dataset.readers.unused import unused_annotations
+from sightline.dataset.readers.visa import Visa
 from sightline.dataset.readers.voc import Voc
 from sightline.dataset.readers.yolo import Yolo
 from sightline.errors import DataError
@@ -43,11 +46,14 @@ LAYOUTS: dict[str, type[Layout[Any]]] = {
     "folders": Folders,
     "csv": Table,
     "mvtec": Mvtec,
+    "visa": Visa,
+    "kolektor": Kolektor,
     "masks": Masks,
     "elpv": Elpv,
     "coco": Coco,
     "yolo": Yolo,
     "voc": Voc,
+    "good": GoodAlone,
     "index": Saved,
 }
 """The readers by the name that a recipe calls them (``data.reader.kind``)."""
@@ -60,7 +66,7 @@ _NAME_THEIR_IMAGES = ("csv", "elpv", "coco", "index")
 
 
 def read(data: Data) -> Index:
-    """Reads the images and labels that a recipe names. No pixel is decoded.
+    """Reads the images and labels that a recipe names. No pixel of an image is decoded.
 
     Returns:
         The index, with an absolute root: it means the same wherever it is saved.

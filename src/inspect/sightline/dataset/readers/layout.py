@@ -49,7 +49,7 @@ class Layout(ABC, Generic[SettingsT]):
 
     @abstractmethod
     def rows(self) -> Iterable[Sample]:
-        """Finds the images, each with its labels as found. No pixel is decoded.
+        """Finds the images, each with its labels as found. No pixel of an image is decoded.
 
         Raises:
             DataError: The folder is not laid out like this, or an annotation is damaged (its file and line are named).

@@ -1,4 +1,4 @@
-"""The layout of MVTec AD: parts, classes inside them, and masks of their own."""
+"""The layout of MVTec AD and its kin: parts, classes inside them, and masks of their own."""
 
 from __future__ import annotations
 
@@ -10,35 +10,53 @@ from sightline.dataset.readers.layout import Layout, counted, images, listed, lo
 from sightline.errors import DataError
 from sightline.index import GOOD, Sample, Split
 
-_PARTS = ("train", "validation", "test")
+_AD: dict[str, Split | None] = {"train": Split.TRAIN, "validation": None, "test": Split.TEST}
+
+# The good parts that MVTec AD 2 holds out say how high good parts score, which is what the calibrate part is for. Its
+# private test parts are published without labels, so nothing is read from them.
+_AD_2: dict[str, Split | None] = {"train": Split.TRAIN, "validation": Split.CALIBRATE, "test_public": Split.TEST}
+
 _MASKS = "ground_truth"
+_NO_MASK = frozenset({GOOD, "ok"})  # what the sets call their good parts, which have no mask
 
 
 class Mvtec(Layout[MvtecReader]):
     """``train/good``, ``test/<defect>`` and ``ground_truth/<defect>/<name>_mask.png``.
 
-    Any class may stand in any part, so that this reads every set whose classes lie inside ``train`` and ``test``.
+    Any class may stand in any part, so that this reads every set whose classes lie inside ``train`` and ``test``: BTAD
+    (Mishra et al. 2021) too, whose masks have the image's own name. MVTec AD 2 (Heckler-Kram et al. 2025) calls its
+    test part ``test_public`` and keeps the masks inside; a number there is one scene under several lights, which
+    belong together.
     """
 
     def rows(self) -> Iterator[Sample]:
-        """Finds the images, each labelled with its folder inside the part; ``test`` is the test part if kept."""
-        parts = [part for part in _PARTS if (self.root / part).is_dir()]
+        """Finds the images, each labelled with its folder inside the part; the parts are upstream's if kept."""
+        second = _is_second(self.root)
+        parts = {part: split for part, split in (_AD_2 if second else _AD).items() if (self.root / part).is_dir()}
         if not parts:
             raise DataError(
                 f"expected the folders train and test in {self.root}, found {listed(subfolders(self.root))}",
                 hint="The root is the folder of one product: the one that holds train and test.",
             )
-        masks = self._masks()
+        tests = self.root / ("test_public" if second else "test")
+        masks = self._masks((tests if second else self.root) / _MASKS)
         bare = 0
-        for part in parts:
-            split = Split.TEST if part == "test" and self.settings.keep_split else None
+        for part, split in parts.items():
             for path in images(self.root / part):
                 _, label, *inner = self._inside(path)
+                if label == _MASKS:
+                    continue
                 mask = masks.get((label, *inner[:-1], path.stem))
-                bare += part == "test" and label != GOOD and mask is None
-                yield Sample(path=self.relative(path), labels=(label,), mask=mask, split=split)
+                bare += split is Split.TEST and label.casefold() not in _NO_MASK and mask is None
+                yield Sample(
+                    path=self.relative(path),
+                    labels=(label,),
+                    mask=mask,
+                    group=f"{part}/{label}/{path.stem.partition('_')[0]}" if second else "",
+                    split=split if self.settings.keep_split else None,
+                )
         if masks and bare:
-            logger.warning("%s in %s without a mask", counted(bare, "defective image"), self.root / "test")
+            logger.warning("%s in %s without a mask", counted(bare, "defective image"), tests)
 
     def _inside(self, path: Path) -> tuple[str, ...]:
         parts = path.relative_to(self.root).parts
@@ -49,9 +67,8 @@ class Mvtec(Layout[MvtecReader]):
             )
         return parts
 
-    def _masks(self) -> dict[tuple[str, ...], str]:
+    def _masks(self, folder: Path) -> dict[tuple[str, ...], str]:
         """Masks by class, inner folders and the image's name without its suffix."""
-        folder = self.root / _MASKS
         if not folder.is_dir():
             return {}
         return {
@@ -61,7 +78,12 @@ class Mvtec(Layout[MvtecReader]):
 
     @classmethod
     def detect(cls, root: Path) -> MvtecReader | None:
-        """Fits if classes lie inside ``train`` and ``test``."""
-        if not all(any(images(root / part / name)) for part in ("train", "test") for name in subfolders(root / part)):
+        """Fits if classes lie inside ``train`` and ``test``, or ``test_public``."""
+        parts = [root / "train", root / ("test_public" if _is_second(root) else "test")]
+        if not all(any(images(part / name)) for part in parts for name in subfolders(part)):
             return None
-        return MvtecReader(kind="mvtec") if subfolders(root / "train") and subfolders(root / "test") else None
+        return MvtecReader(kind="mvtec") if all(subfolders(part) for part in parts) else None
+
+
+def _is_second(root: Path) -> bool:
+    return (root / "test_public").is_dir()

@@ -25,17 +25,7 @@ class Table(Layout[CsvReader]):
         settings, file = self.settings, self.root / self.settings.file
         optional = (settings.split_column, settings.group_column, settings.mask_column)
         named = [settings.path_column, settings.label_column, *(column for column in optional if column is not None)]
-        header, lines = _read(file, named)
-        if not lines:
-            raise DataError(f"{file}: expected a row for each image, found only the header", hint="Add the rows.")
-        others = [column for column in header if column and column not in named]
-        for where, cells in lines:
-            if len(cells) != len(header):
-                raise DataError(
-                    f"{where}: expected {len(header)} fields, got {len(cells)}",
-                    hint="Quote a field that holds the separator.",
-                )
-            row = dict(zip(header, (cell.strip() for cell in cells), strict=True))
+        for where, row in records(file, named):
             mask = row[settings.mask_column] if settings.mask_column else ""
             yield Sample(
                 path=clean_path(row[settings.path_column], self.root, where=where),
@@ -43,7 +33,7 @@ class Table(Layout[CsvReader]):
                 mask=clean_path(mask, self.root, where=where) if mask else None,
                 group=row[settings.group_column] if settings.group_column else "",
                 split=_split(row[settings.split_column], where) if settings.split_column else None,
-                attributes={column: row[column] for column in others if row[column]},
+                attributes={column: cell for column, cell in row.items() if column and cell and column not in named},
             )
 
     def _labels(self, cell: str, where: str) -> tuple[str, ...]:
@@ -67,6 +57,28 @@ class Table(Layout[CsvReader]):
             return settings if any(named <= set(_header(text, delimiter)) for delimiter in _DELIMITERS) else None
         except csv.Error:
             return None
+
+
+def records(file: Path, named: list[str]) -> Iterator[tuple[str, dict[str, str]]]:
+    """The rows of a table, each with its place (file and line) and its fields by column.
+
+    Args:
+        file: The table.
+        named: Columns that it must have.
+
+    Raises:
+        DataError: It cannot be read, has no rows or lacks a named column, or a row has too few or too many fields.
+    """
+    header, lines = _read(file, named)
+    if not lines:
+        raise DataError(f"{file}: expected a row for each image, found only the header", hint="Add the rows.")
+    for where, cells in lines:
+        if len(cells) != len(header):
+            raise DataError(
+                f"{where}: expected {len(header)} fields, got {len(cells)}",
+                hint="Quote a field that holds the separator.",
+            )
+        yield where, dict(zip(header, (cell.strip() for cell in cells), strict=True))
 
 
 def fault(file: Path) -> str:

@@ -65,8 +65,8 @@ class Features(nn.Module):
         return found
 
 
-def extract(name: str, shape: tuple[int, int], layer: str | None = None) -> Features:
-    """Makes a backbone with random weights that ends at its last feature map, or at ``layer``.
+def extract(name: str, shape: tuple[int, int], layer: str | None = None, *, stride: int | None = None) -> Features:
+    """Makes a backbone with random weights that ends at its last feature map, at that of a stride, or at ``layer``.
 
     The feature map is found by running the model on two sizes: what grows with the input is spatial. That tells feature
     maps from pooled ones and channels from rows, whatever the architecture.
@@ -75,6 +75,7 @@ def extract(name: str, shape: tuple[int, int], layer: str | None = None) -> Feat
         name: As in ``torchvision.models``.
         shape: Height and width of the input.
         layer: Node to end at, or a module, whose last node is taken.
+        stride: Pixels of the input a step of the feature map, where no layer is named; if no map has it, the last one.
 
     Raises:
         TrainError: The model or layer does not exist, gives no feature map, or cannot take the shape.
@@ -85,15 +86,15 @@ def extract(name: str, shape: tuple[int, int], layer: str | None = None) -> Feat
     except (AssertionError, RuntimeError, ValueError) as error:
         raise _unfit(name, shape, error) from error
     layouts = {node: layout for node, size in small.items() if (layout := _layout(size, large.get(node)))}
+    if layer is None and stride is not None:
+        layouts = _of_stride(layouts, small, shape, stride) or layouts
     node = _last_map(name, layouts) if layer is None else _named_map(name, layer, small, layouts)
     body = create_feature_extractor(model, {node: "map"}, suppress_diff_warning=True)
     layout, size = layouts[node], small[node]
-    if layout is Layout.CHANNELS_FIRST:
-        channels, grid = size[1], (size[2], size[3])
-    elif layout is Layout.CHANNELS_LAST:
-        channels, grid = size[3], (size[1], size[2])
-    else:
+    if layout is Layout.TOKENS:
         channels, grid = size[2], _token_grid(size[1], large[node][1])
+    else:
+        channels, grid = (size[1] if layout is Layout.CHANNELS_FIRST else size[3]), _grid(layout, size)
     return Features(body, layout, channels, grid)
 
 
@@ -172,6 +173,21 @@ def _token_grid(small: int, large: int) -> tuple[int, int]:
     """Rows and columns of a square of tokens, told from two counts: n² + c for an input and (2n)² + c for twice it."""
     side = round(((large - small) / 3) ** 0.5)
     return side, side
+
+
+def _grid(layout: Layout, size: torch.Size) -> tuple[int, int]:
+    """Rows and columns of a feature map that is not of tokens."""
+    return (size[2], size[3]) if layout is Layout.CHANNELS_FIRST else (size[1], size[2])
+
+
+def _of_stride(layouts: Mapping[str, Layout], sizes: _Shapes, shape: tuple[int, int], stride: int) -> dict[str, Layout]:
+    """The maps, but those of tokens, that take so many pixels of the input a step."""
+    wanted = (-(-shape[0] // stride), -(-shape[1] // stride))
+    return {
+        node: layout
+        for node, layout in layouts.items()
+        if layout is not Layout.TOKENS and _grid(layout, sizes[node]) == wanted
+    }
 
 
 def _last_map(name: str, layouts: Mapping[str, Layout]) -> str:

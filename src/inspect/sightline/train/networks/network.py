@@ -1,4 +1,4 @@
-"""The network that every classifier here is: features, global average pooling, dropout, one linear layer."""
+"""What every network here begins with, and the one that every classifier is: pooling, dropout, one linear layer."""
 
 from __future__ import annotations
 
@@ -8,36 +8,51 @@ from torch.nn import functional
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from sightline.config import Preprocess
-from sightline.config.recipe import Model
+from sightline.config.recipe import Model, Normalise
 from sightline.train.networks.backbone import Features, extract
 
 
-class Network(nn.Module):
+class Seeing(nn.Module):
+    """Base of every network: uint8 images in, normalised here, features of a torchvision backbone out.
+
+    Attributes:
+        features: float [B, 3, H, W] to float [B, C, h, w].
+        normalise: What the weights were trained with.
+    """
+
+    def __init__(self, features: Features, normalise: Normalise) -> None:
+        super().__init__()
+        self.features = features
+        self.normalise = normalise
+        self.register_buffer("mean", 255 * torch.tensor(normalise.mean).view(3, 1, 1), persistent=False)
+        self.register_buffer("std", 255 * torch.tensor(normalise.std).view(3, 1, 1), persistent=False)
+        self.mean: Tensor
+        self.std: Tensor
+
+    def see(self, image: Tensor) -> Tensor:
+        """Features, float [B, C, h, w], of images uint8 [B, H, W, 3], RGB, preprocessed but not normalised."""
+        found: Tensor = self.features((image.permute(0, 3, 1, 2).float() - self.mean) / self.std)
+        return found
+
+
+class Network(Seeing):
     """uint8 images in; logits and where they come from out.
 
     The maps are class activation maps (Zhou et al. 2016, "Learning Deep Features for Discriminative Localization"): the
     last layer applied at every position of the feature map. Their mean over the positions is the logit.
 
     Attributes:
-        features: float [B, 3, H, W] to float [B, C, h, w].
         head: C to K outputs.
         frozen_statistics: Whether batch normalisation stays in evaluation mode while the rest trains.
     """
 
     def __init__(self, features: Features, outputs: int, settings: Model) -> None:
-        super().__init__()
-        self.features = features
+        super().__init__(features, settings.normalise)
         self.dropout = nn.Dropout(settings.dropout)
         self.head = nn.Linear(features.channels, outputs)
         nn.init.normal_(self.head.weight, std=0.01)
         nn.init.zeros_(self.head.bias)
         self.frozen_statistics = settings.batch_norm == "frozen"
-        mean = 255 * torch.tensor(settings.normalise.mean).view(3, 1, 1)
-        std = 255 * torch.tensor(settings.normalise.std).view(3, 1, 1)
-        self.register_buffer("mean", mean, persistent=False)
-        self.register_buffer("std", std, persistent=False)
-        self.mean: Tensor
-        self.std: Tensor
         self.train()
 
     def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
@@ -50,7 +65,7 @@ class Network(nn.Module):
             Logits, float32 [B, K], and class activation maps, float32 [B, K, h, w]. In evaluation mode the logits are
             the means of the maps; in training mode dropout lies between.
         """
-        found = self.features((image.permute(0, 3, 1, 2).float() - self.mean) / self.std)
+        found = self.see(image)
         logits = self.head(self.dropout(found.mean(dim=(2, 3))))
         maps = functional.conv2d(found, self.head.weight[:, :, None, None], self.head.bias)
         return logits.float(), maps.float()

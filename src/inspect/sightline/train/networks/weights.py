@@ -16,7 +16,7 @@ from torchvision.models.vision_transformer import interpolate_embeddings
 from sightline.config.recipe import Model
 from sightline.errors import TrainError, did_you_mean
 from sightline.train.checkpoint import DAMAGED
-from sightline.train.networks.network import Network
+from sightline.train.networks.network import Seeing
 
 _LEAST_SHARE = 0.5
 _COUNTER = "num_batches_tracked"
@@ -57,7 +57,7 @@ class WeightReport:
         return f"{self.source}: {len(self.loaded)} of {total} tensors of the backbone loaded; random stay {some}{hint}"
 
 
-def load_weights(network: Network, model: Model) -> WeightReport | None:
+def load_weights(network: Seeing, model: Model) -> WeightReport | None:
     """Loads the weights that a recipe names into a network's backbone; a classifier among them is ignored.
 
     Weights that cover only a part are taken as long as they cover at least half of the backbone's tensors.

@@ -5,12 +5,11 @@ from __future__ import annotations
 import logging
 import signal
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, Literal
+from typing import Literal
 
 import torch
-import yaml
 from lightning.fabric.utilities.warnings import PossibleUserWarning
 from lightning.pytorch import Callback, Trainer
 from lightning.pytorch.callbacks import LambdaCallback
@@ -19,24 +18,23 @@ from torch.utils import deterministic
 from torch.utils.data import DataLoader
 from tqdm import tqdm
 
-from sightline import config
 from sightline.config import Recipe
 from sightline.dataset.augment import Pipeline
 from sightline.dataset.loader import ImageDataset, batches
 from sightline.errors import TrainError
 from sightline.index import Split
-from sightline.runs import Metrics, RunFolder
+from sightline.runs import RunFolder
 from sightline.train import checkpoint
 from sightline.train.callbacks import BEST, LAST, Bar, Keeper, Seeds
 from sightline.train.learner import Learner
 from sightline.train.machine import keep_freed_memory
 from sightline.train.networks import Network, build, load_weights
 from sightline.train.networks.norm import is_folded, unfold
+from sightline.train.origin import check_same
 from sightline.train.tasks.classify import LabelSpace, class_weights
 
 _GRADIENT_NORM = 5.0
 _UNFOLD_BATCHES = 32
-_MAY_CHANGE = {"version", "sector", "product", "decide", "track", "card", "model.views"}  # no weight depends on them
 
 _Loader = DataLoader[tuple[Tensor, Tensor]]
 
@@ -57,10 +55,10 @@ def fit(run: RunFolder, *, after_epoch: Callable[[], None] = lambda: None) -> No
     recipe, last = run.recipe, run.checkpoints / LAST
     state = checkpoint.load(last)["run"] if last.exists() else None
     if state is not None:
-        _check_same(run, state)
+        check_same(run, state)
         if state["finished"]:
             return
-    run.forget_after(state["events"] if state else _events_before_training(run))
+    run.forget_after(state["events"] if state else run.events_before_training())
     keep_freed_memory()
     space = _label_space(run)
     train = _loader(run, space, Split.TRAIN, first_epoch=state["epochs"] if state else 0)
@@ -105,7 +103,7 @@ def load(run: RunFolder) -> tuple[Network, LabelSpace]:
         TrainError: The run has no finished epoch, its checkpoint is damaged, or what it was trained from was changed.
     """
     best = checkpoint.load(run.checkpoints / BEST)
-    _check_same(run, best["run"])
+    check_same(run, best["run"])
     space = _label_space(run)
     network = build(run.recipe.model, space.outputs, run.recipe.input)
     try:
@@ -160,26 +158,6 @@ def _check(run: RunFolder, space: LabelSpace, train: _Loader, validate: _Loader)
         )
 
 
-def _check_same(run: RunFolder, state: Mapping[str, Any]) -> None:
-    """Refuses to go on with another recipe or other data than the weights were trained from."""
-    began, now = (config.flat(yaml.safe_load(text)) for text in (state["recipe"], config.dump(run.recipe)))
-    changed = sorted(
-        key
-        for key in began.keys() | now.keys()
-        if began.get(key) != now.get(key) and not {key, key.partition(".")[0]} & _MAY_CHANGE
-    )
-    if changed:
-        listed = "\n".join(f"  {key}: began with {began.get(key)}, is now {now.get(key)}" for key in changed)
-        raise TrainError(
-            f"{run.path} was trained from another recipe:\n{listed}",
-            hint="Put recipe.yaml back as it was, or train the changed recipe as a new run.",
-        )
-    if state["data"] != run.index.digest:
-        raise TrainError(
-            f"{run.path} was trained on other data: its index.jsonl was changed", hint="Train as a new run instead."
-        )
-
-
 def _initialise(network: Network, recipe: Recipe, train: _Loader) -> None:
     """Gives a new network its weights, and batch normalisation what it needs to be trained."""
     report = load_weights(network, recipe.model)
@@ -221,12 +199,6 @@ def _precision(recipe: Recipe) -> Literal["32-true", "16-mixed", "bf16-mixed"]:
     names: dict[str, Literal["32-true", "16-mixed", "bf16-mixed"]]
     names = {"32": "32-true", "16": "16-mixed", "bf16": "bf16-mixed"}
     return names[asked]
-
-
-def _events_before_training(run: RunFolder) -> int:
-    """How many events there were when training began: those before the first figure of an epoch."""
-    events = run.events()
-    return next((number for number, event in enumerate(events) if isinstance(event, Metrics)), len(events))
 
 
 @contextmanager

@@ -17,7 +17,8 @@ from sightline.config.recipe import Augmentation, Model, Training
 from sightline.errors import ConfigError, TrainError
 from sightline.index import Index, Split
 from sightline.runs import Metrics, RunFolder
-from sightline.train import check, checkpoint, fit, load
+from sightline.train import check, checkpoint, fit
+from sightline.train.epochs import load
 from sightline.train.learner import Learner
 from sightline.train.tasks import classify
 

@@ -1,0 +1,76 @@
+"""``sightline evaluate``: the evaluation protocol, over seeds, over runs, or of a bundle on labelled images."""
+
+from __future__ import annotations
+
+import argparse
+import zipfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sightline.errors import ConfigError
+
+if TYPE_CHECKING:
+    from sightline.evaluation import Figure
+    from sightline.runs import Progress
+
+_DESCRIPTION = """\
+Measure, with intervals: AUROC over all defects and per type, AUPRO and pixel AUROC where there are masks, F1, escape
+and overkill at the threshold that was chosen beforehand.
+
+  sightline evaluate RECIPE --seeds 0 1 2   train with each seed; mean and interval over them
+  sightline evaluate RUN RUN ...            the same of runs that are there
+  sightline evaluate BUNDLE FOLDER          one bundle on labelled images, all of which are measured on
+
+The runs are in MLflow too, each with its worst misses."""
+
+
+def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add ``evaluate``."""
+    parser = commands.add_parser(
+        "evaluate", help="measure over several seeds, or a bundle on labelled images", description=_DESCRIPTION
+    )
+    text = "a recipe, runs, or a bundle and a folder of images; then KEY=VALUE, values of the recipe to replace"
+    parser.add_argument("what", nargs="+", type=Path, metavar="WHAT", help=text)
+    parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2], metavar="S", help="seeds (0 1 2)")
+    parser.add_argument("--runs", type=Path, default=Path("runs"), metavar="DIR", help="where run folders go (runs)")
+    parser.add_argument(
+        "-o", "--output", type=Path, default=Path("evaluation"), metavar="DIR", help="figures and pictures (evaluation)"
+    )
+    parser.set_defaults(run=_run, overrides=[])
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    from sightline import evaluation
+    from sightline.cli.progress import Bars
+
+    what = [path for path in arguments.what if "=" not in path.name or path.exists()]
+    overrides = [*(str(path) for path in arguments.what if path not in what), *arguments.overrides]
+    with Bars() as progress:
+        figures = _figures(what, overrides, arguments, progress)
+    path = arguments.output / "figures.json"
+    evaluation.save(figures, path)
+    print(f"\n{evaluation.table(figures)}\n\n{path}")
+    return 0
+
+
+def _figures(what: list[Path], overrides: list[str], arguments: argparse.Namespace, progress: Progress) -> list[Figure]:
+    from sightline import config, evaluation
+    from sightline.runs import RunFolder
+
+    first, *others = what
+    if (first / "bundle.json").is_file() or zipfile.is_zipfile(first):
+        if len(others) != 1:
+            raise ConfigError(
+                f"expected one folder of labelled images beside the bundle, got {len(others)}",
+                hint="sightline evaluate BUNDLE FOLDER",
+            )
+        values = {"name": "evaluate", "data": {"root": str(others[0])}}
+        data = config.build(values, overrides).data
+        return evaluation.of_bundle(first, data, arguments.output, progress=progress)
+    if first.is_dir():
+        return evaluation.of_runs([RunFolder.open(path) for path in what])
+    if others:
+        raise ConfigError(f"expected one recipe, got {' '.join(map(str, what))}")
+    recipe = config.load(first, overrides)
+    runs = evaluation.over_seeds(recipe, arguments.seeds, arguments.runs, progress=progress, say=print)
+    return evaluation.of_runs(runs)

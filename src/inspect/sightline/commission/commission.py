@@ -1,0 +1,123 @@
+"""Writes the recipe, runs the chain on it, and reports."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sightline import bundle, commission, config, workflow
+from sightline.commission.report import write_report
+from sightline.config import Recipe
+from sightline.config.recipe import Data
+from sightline.dataset import readers
+from sightline.errors import DataError
+from sightline.files import write_whole
+from sightline.runs import Progress
+from sightline.tracking.client import look
+from sightline.workflow import Say
+
+_SHARES = {"validate": 0.0, "calibrate": 0.2, "test": 0.2}
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a person asks for.
+
+    Attributes:
+        images: Folder of images of good parts; where a folder in it is called good, the others are known defects.
+        backbone: Name of a torchvision classification model.
+        weights: torchvision's name of its weights, or a file.
+        size: Height and width of the model's input, in pixels.
+        overrides: ``key.sub=value``, each replacing a value of the recipe.
+    """
+
+    images: Path
+    backbone: str = "resnet18"
+    weights: str = "DEFAULT"
+    size: int = 256
+    overrides: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class Commissioned:
+    """Where commissioning left what it made.
+
+    Attributes:
+        bundle: The bundle, as one zip.
+        report: The HTML report.
+        recipe: What was trained.
+        experiment: How to look at the run in MLflow; empty if tracking is off.
+        seconds: How long it took.
+    """
+
+    bundle: Path
+    report: Path
+    recipe: Path
+    experiment: str
+    seconds: float
+
+
+def run(asked: Asked, folder: Path, *, progress: Progress, say: Say) -> Commissioned:
+    """Makes a bundle from good parts alone.
+
+    Args:
+        asked: Images and what the model is made from.
+        folder: Where everything goes; made if it is not there.
+        progress: Told the stage, steps done and steps in all.
+        say: Told what a person should read.
+
+    Raises:
+        ConfigError: An override cannot be used.
+        DataError: The images do not suffice, or something in the folder cannot be written.
+        TrainError: Backbone or weights cannot be had.
+        ExportError: A gate refused the bundle.
+    """
+    start = time.monotonic()
+    recipe = recipe_of(asked, folder, say)
+    workflow.claim(folder, (commission.__doc__ or "").splitlines()[2:], option="-o")
+    path = folder / "recipe.yaml"
+    write_whole(path, config.dump(recipe).encode())
+    run_folder = workflow.start(recipe, folder / "runs", progress=progress, say=say)
+    made = workflow.finish(run_folder, progress=progress, say=say)
+    zipped = bundle.pack(made, folder / f"{made.name}.zip", replace=True)
+    report = write_report(run_folder, made, folder / "report.html", progress=progress)
+    experiment = look(str(recipe.track.uri)) if recipe.track.enabled else ""
+    return Commissioned(zipped, report, path, experiment, time.monotonic() - start)
+
+
+def recipe_of(asked: Asked, folder: Path, say: Say) -> Recipe:
+    """The recipe that commissioning trains; every value can be replaced by an override."""
+    reader = _reader(asked.images, say)
+    values: dict[str, Any] = {
+        "name": _name(asked.images),
+        "task": "anomaly",
+        "data": {"root": str(asked.images), "reader": reader, "split": _SHARES},
+        "input": {"height": asked.size, "width": asked.size, "light": "frame"},
+        "model": {"backbone": asked.backbone, "weights": asked.weights},
+        "track": {"uri": f"sqlite:///{(folder / 'mlflow.db').as_posix()}"},
+    }
+    return config.build(values, asked.overrides)
+
+
+def _reader(images: Path, say: Say) -> dict[str, Any]:
+    """The layout of the folder, if it has one that tells good from defective; else all images are of good parts."""
+    try:
+        found = readers.detect(images)
+        data = Data(root=images, reader=found)
+        if readers.read(data).has_good:
+            return found.model_dump(mode="json")
+    except DataError:
+        if not images.is_dir():
+            raise
+    count = len(readers.read(Data(root=images, reader={"kind": "good"})).samples)  # type: ignore[arg-type]
+    say(f"nothing in {images} is called good or ok: all {count:,} images are taken for good parts")
+    return {"kind": "good"}
+
+
+def _name(images: Path) -> str:
+    plain = re.sub(r"[^a-z0-9]+", "-", images.absolute().name.lower()).strip("-")
+    return plain[:64].strip("-") or "product"

@@ -1,0 +1,169 @@
+"""The report on a commissioned model: one HTML file with everything inside."""
+
+from __future__ import annotations
+
+import base64
+import csv
+import io
+import time
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+
+import jinja2
+import numpy as np
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from sightline import image
+from sightline.bundle.manifest import Manifest, Metric
+from sightline.commission import marks
+from sightline.export import plots
+from sightline.export.evaluate import Scored
+from sightline.files import write_whole
+from sightline.index import ANOMALY, Index, Split
+from sightline.runs import Progress, RunFolder
+from sightline.runtime import Inspector, overlay
+from sightline.runtime.inspector import Inspection
+from sightline.train.anomaly import PRODUCTS, SUSPICIOUS
+
+_SIDE = 300
+_LOOKED_AT, _SUSPICIOUS_SHOWN, _MARKED, _TIMED = 6, 24, 24, 40
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A frame for the page, with what is to be said of it."""
+
+    name: str
+    note: str
+    plain: str
+    heat: str = ""
+
+
+@dataclass(frozen=True)
+class Latency:
+    """Milliseconds from a frame in memory to its verdict, on this machine."""
+
+    median: float
+    p95: float
+    threads: int
+    frames: int
+
+
+def write_report(run: RunFolder, bundle: Path, path: Path, *, progress: Progress) -> Path:
+    """Tries the bundle out on good parts that nothing was learned from, and writes what was seen.
+
+    Args:
+        run: The finished run.
+        bundle: Its bundle.
+        path: The HTML file.
+        progress: Told the stage, images done and images in all.
+
+    Raises:
+        DataError: An image cannot be read any more, or the report cannot be written.
+    """
+    inspector = Inspector.open(bundle)
+    held = [s for split in (Split.TEST, Split.CALIBRATE) for s in run.index.part(split) if s.good]
+    seen = []
+    for done, sample in enumerate(held, start=1):
+        seen.append(inspector.examine(run.index.file(sample)))
+        progress("look", done, len(held))
+    frames = [one.frame.image for one in seen[:_MARKED] if one.frame is not None]
+    manifest = inspector.manifest
+    page = _render(
+        manifest=manifest,
+        bundle=inspector.bundle,
+        overkill=_metric(manifest, "overkill_rate"),
+        auroc=_metric(manifest, "auroc"),
+        escape=_metric(manifest, "escape_rate"),
+        counts={split.value: run.index.counts(split) for split in Split},
+        histogram=_drawn(plots.heaps(_scored(run.index, seen, manifest))),
+        looked_at=_looked_at(seen, manifest),
+        suspicious=_suspicious(run),
+        kept=run.recipe.anomaly.suspicious == "keep",
+        products=_told(run, PRODUCTS),
+        seen=marks.look(inspector, frames),
+        latency=_latency(inspector, frames),
+    )
+    write_whole(path, page.encode("utf-8", "backslashreplace"))
+    return path
+
+
+def _render(**values: object) -> str:
+    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True)
+    text = files("sightline.commission").joinpath("report.html.jinja").read_text(encoding="utf-8")
+    return environment.from_string(text).render(**values)
+
+
+def _metric(manifest: Manifest, name: str) -> Metric | None:
+    return next((metric for metric in manifest.metrics if metric.name == name), None)
+
+
+def _scored(index: Index, seen: list[Inspection], manifest: Manifest) -> Scored:
+    """All good parts that nothing was learned from, and the defective ones of the test part if there are any."""
+    rows = {sample.path: sample for sample in index.samples}
+    read = [one for one in seen if one.reading is not None]
+    names = [str(Path(one.verdict.frame).relative_to(index.root).as_posix()) for one in read]
+    scores = np.array([one.reading.scores for one in read if one.reading is not None], np.float32)
+    return Scored(tuple(rows[name] for name in names), scores, manifest.classes, manifest.policy)
+
+
+def _looked_at(seen: list[Inspection], manifest: Manifest) -> list[Picture]:
+    """The held-out good parts that were thought the oddest, and some from the middle."""
+    read = [one for one in seen if one.reading is not None]
+    order = sorted(read, key=lambda one: -float(one.reading.scores[0]) if one.reading is not None else 0.0)
+    half = _LOOKED_AT // 2
+    middle = len(order) // 2
+    picks = order[:half] + order[max(half, middle) : max(half, middle) + half]
+    pictures = []
+    for one in picks:
+        if one.frame is None or one.reading is None:
+            continue
+        small = overlay.fit(one.frame.image, shortest=_SIDE, longest=_SIDE)
+        heat = overlay.draw_heat(small, one, manifest, label=ANOMALY)
+        note = f"score {float(one.reading.scores[0]):.3f}, {one.verdict.outcome}"
+        pictures.append(Picture(Path(one.verdict.frame).name, note, _jpeg(small), _jpeg(heat)))
+    return pictures
+
+
+def _suspicious(run: RunFolder) -> list[Picture]:
+    file = run.artifacts / SUSPICIOUS
+    with file.open(newline="", encoding="utf-8") as table:
+        rows = list(csv.DictReader(table))
+    pictures = []
+    for number, row in enumerate(rows):
+        plain = ""
+        if number < _SUSPICIOUS_SHOWN:
+            frame = image.read(run.index.root / row["path"], bits=run.recipe.input.bits)
+            plain = _jpeg(overlay.fit(frame, shortest=_SIDE, longest=_SIDE))
+        pictures.append(Picture(row["path"], "", plain))
+    return pictures
+
+
+def _told(run: RunFolder, tag: str) -> str:
+    """What the run noted under a tag, or nothing."""
+    found = [event.values[tag] for event in run.events() if event.kind == "tags" and tag in event.values]
+    return found[-1] if found else ""
+
+
+def _latency(inspector: Inspector, frames: list[NDArray[np.uint8]]) -> Latency | None:
+    if not frames:
+        return None
+    times = []
+    for number in range(_TIMED):
+        start = time.perf_counter()
+        inspector.inspect(frames[number % len(frames)])
+        times.append((time.perf_counter() - start) * 1000)
+    median, p95 = np.percentile(times, (50, 95))
+    return Latency(float(median), float(p95), inspector.threads, _TIMED)
+
+
+def _drawn(figure: Figure) -> str:
+    made = io.BytesIO()
+    figure.savefig(made, format="png", dpi=110)
+    return "data:image/png;base64," + base64.b64encode(made.getvalue()).decode()
+
+
+def _jpeg(picture: NDArray[np.uint8]) -> str:
+    return "data:image/jpeg;base64," + base64.b64encode(overlay.jpeg(picture, quality=82)).decode()

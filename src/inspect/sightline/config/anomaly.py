@@ -1,0 +1,29 @@
+"""Settings of the task ``anomaly``: the ways to learn from good parts what is unlike them."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from sightline.config.section import Section, Share, Whole
+
+
+class MemoryBank(Section):
+    """Compares each place of a frame with what good parts look like, kept as a bank of feature vectors."""
+
+    method: Literal["memory_bank"] = "memory_bank"
+    vectors: Whole = Field(
+        8192, ge=16, le=65_536, description="Vectors of good parts that are kept; more see finer differences, and cost."
+    )
+    context: Literal[1, 3, 5, 7] = Field(
+        3, description="Neighbouring places, along each side, whose features are averaged before they are compared."
+    )
+    worst: Share = Field(0.04, description="The frame's score is the mean over this share of its places, the worst.")
+    suspicious: Literal["leave_out", "keep"] = Field(
+        "leave_out",
+        description="What becomes of training images that are quite unlike the others, and may hide a defect.",
+    )
+
+
+Anomaly = MemoryBank

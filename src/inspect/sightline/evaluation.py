@@ -1,0 +1,162 @@
+"""The evaluation protocol: figures with intervals, over several seeds of a recipe, or of one bundle on labelled images.
+
+Image AUROC, over all defects and per type, AUPRO and pixel AUROC where there are masks, F1, escape and overkill at the
+threshold that the calibrate part chose, and overkill where so many defects escape. Nothing is chosen on what is
+measured.
+"""
+
+from __future__ import annotations
+
+import json
+import statistics
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from scipy.stats import t as student
+
+from sightline import workflow
+from sightline.bundle import Bundle
+from sightline.bundle.manifest import MODEL, Metric
+from sightline.config import Recipe
+from sightline.config.recipe import Data
+from sightline.dataset.prepare import prepare
+from sightline.errors import ConfigError, DataError
+from sightline.export import evaluate, gallery, one_class, plots
+from sightline.export.evaluate import Scored
+from sightline.export.pixels import pixel_figures
+from sightline.export.record import write_verdicts
+from sightline.export.sweep import sweep
+from sightline.files import write_whole
+from sightline.index import ANOMALY, Split
+from sightline.runs import Progress, RunFolder
+from sightline.runtime.session import Session
+from sightline.workflow import Say
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One figure over several runs.
+
+    Attributes:
+        name: Such as ``auroc`` or ``auroc/scratch``.
+        mean: Over the runs that have it.
+        low: Lower end of the 95 % interval.
+        high: Upper end of the 95 % interval.
+        interval: How the interval was made.
+        values: Of each run.
+    """
+
+    name: str
+    mean: float
+    low: float
+    high: float
+    interval: str
+    values: tuple[float, ...]
+
+
+def over_seeds(recipe: Recipe, seeds: Sequence[int], runs: Path, *, progress: Progress, say: Say) -> list[RunFolder]:
+    """Trains and exports a recipe with each seed; a seed decides the split too, where the images came with none.
+
+    Raises:
+        SightlineError: As `workflow.start` and `workflow.finish` do; runs that were finished before stay.
+    """
+    if len(set(seeds)) != len(seeds):
+        raise ConfigError(f"expected different seeds, got {' '.join(map(str, seeds))}")
+    done = []
+    for number, seed in enumerate(seeds, start=1):
+        say(f"seed {seed} ({number} of {len(seeds)})")
+        split = recipe.data.split.model_copy(update={"seed": seed})
+        data = recipe.data.model_copy(update={"split": split})
+        run = workflow.start(recipe.model_copy(update={"seed": seed, "data": data}), runs, progress=progress, say=say)
+        workflow.finish(run, progress=progress, say=say)
+        done.append(run)
+    return done
+
+
+def of_runs(runs: Sequence[RunFolder]) -> list[Figure]:
+    """The figures of finished runs of one recipe: mean and interval over the runs.
+
+    Raises:
+        BundleError: A run was not exported, or its bundle is damaged.
+    """
+    measured = [
+        Bundle.open(run.path / "bundle" / f"{run.recipe.name}-{run.recipe.version}").manifest.headline_first
+        for run in runs
+    ]
+    return summed_up(measured)
+
+
+def summed_up(measured: Sequence[Sequence[Metric]]) -> list[Figure]:
+    """Mean and interval over runs of each figure; of one run the interval is its own.
+
+    Over runs it is Student's, which takes them for independent draws; runs that share test images are not quite.
+    """
+    figures = []
+    for name in dict.fromkeys(metric.name for run in measured for metric in run):
+        found = [metric for run in measured for metric in run if metric.name == name]
+        values = tuple(metric.value for metric in found)
+        mean = statistics.fmean(values)
+        if len(found) == 1:
+            low, high, how = found[0].low, found[0].high, found[0].interval
+        else:
+            half = float(student.ppf(0.975, len(values) - 1)) * statistics.stdev(values) / len(values) ** 0.5
+            low, high, how = max(0.0, mean - half), min(1.0, mean + half), f"Student's over {len(values)} runs"
+        figures.append(Figure(name, mean, low, high, how, values))
+    return figures
+
+
+def of_bundle(bundle: Path, data: Data, folder: Path, *, progress: Progress) -> list[Figure]:
+    """Scores labelled images with a bundle and draws what a reviewer wants to see.
+
+    Args:
+        bundle: The bundle's folder, or a zip of it.
+        data: The images; all of them are measured on, whatever part they came in.
+        folder: Where pictures and tables go.
+        progress: Told the stage, images done and images in all.
+
+    Raises:
+        BundleError: The bundle is damaged.
+        DataError: The images or their labels cannot be used, or show no type that the bundle knows.
+    """
+    opened = Bundle.open(bundle)
+    manifest = opened.manifest
+    found = prepare(data, manifest.input, progress=lambda done, total: progress("read images", done, total))
+    index = found.index
+    unknown = sorted(set(index.classes) - set(manifest.classes))
+    if manifest.classes != (ANOMALY,) and unknown:
+        raise DataError(
+            f"expected the types that the bundle knows ({', '.join(manifest.classes)}), found {', '.join(unknown)}",
+            hint="data.rename gives labels other names, data.ignore leaves images out.",
+        )
+    session = Session(opened.read(MODEL))
+    samples = [sample.model_copy(update={"split": Split.TEST}) for sample in index.samples]
+    outputs = sweep(session.run, samples, index, manifest.input, stage="score", progress=progress)
+    scored = Scored(outputs.samples, outputs.scores, manifest.classes, manifest.policy)
+    figures = (one_class if scored.one_class else evaluate).evaluate(scored)
+    plots.all_plots(scored, folder)
+    plots.save(gallery.draw(scored, outputs, manifest, index), folder / "worst-misses.png")
+    write_verdicts(scored, folder / "verdicts.csv")
+    return summed_up([figures + pixel_figures(outputs, index, manifest.input)])
+
+
+def table(figures: Sequence[Figure]) -> str:
+    """A line for each figure: mean, interval, and the value of each run where there are several."""
+    lines = []
+    width = max((len(figure.name) for figure in figures), default=0)
+    for figure in figures:
+        each = "   " + " ".join(f"{value:.4f}" for value in figure.values) if len(figure.values) > 1 else ""
+        lines.append(f"{figure.name:{width}}  {figure.mean:.4f}   95 %: {figure.low:.4f} to {figure.high:.4f}{each}")
+    return "\n".join(lines)
+
+
+def save(figures: Sequence[Figure], path: Path) -> None:
+    """Writes the figures as JSON.
+
+    Raises:
+        DataError: The file cannot be written.
+    """
+    try:
+        write_whole(path, json.dumps([asdict(figure) for figure in figures], indent=2).encode())
+    except OSError as error:
+        raise DataError(f"{path} cannot be written: {error.strerror}") from error

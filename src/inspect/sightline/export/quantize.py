@@ -1,0 +1,225 @@
+"""The exported model in 8 bits: faster and smaller, kept only where its gate finds the same verdicts.
+
+Quantised after training (Jacob et al. 2018, "Quantization and Training of Neural Networks for Efficient
+Integer-Arithmetic-Only Inference", arXiv 1712.05877), by onnxruntime, with QuantizeLinear and DequantizeLinear of the
+standard: activations as uint8 by the range that some frames show, weights as int8 by channel.
+
+Weights take 7 of their 8 bits. Processors without VNNI or its like add pairs of products in 16 bits, and with 8 bits
+such a sum can overflow: scores of a ResNet-18 were wrong by up to 0.10 there, without a word. With 7 bits it cannot,
+every processor does the same whole-number arithmetic, and the largest difference was 0.011.
+"""
+
+from __future__ import annotations
+
+import logging
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
+
+from sightline.bundle.manifest import Agreement
+from sightline.errors import ExportError
+from sightline.export.evaluate import auroc
+from sightline.verdict import Policy
+
+BACKBONE = ".features."
+"""What the names of a backbone's weights have in common, and those of what stands behind it have not."""
+
+TOLERANCE = 0.02
+"""Largest difference of a golden score that another processor or onnxruntime may show in int8."""
+
+_BATCH = 8
+_FOLDED = ("Relu", "Clip")  # activations that become the range of the convolution before them
+_STANDARD_DOMAINS = {"", "ai.onnx"}
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What int8 may cost.
+
+    Attributes:
+        score_difference: Largest difference of any score of any image.
+        flips: Share of images whose verdict changes.
+        auroc_loss: Of telling defective from good frames, where both are there.
+    """
+
+    score_difference: float = 0.5
+    flips: float = 0.01
+    auroc_loss: float = 0.005
+
+
+def quantized(
+    model: bytes, frames: Iterable[NDArray[np.uint8]], *, within: str = BACKBONE, products: bool = False
+) -> bytes:
+    """Quantises an exported model's convolutions; all else stays in float32, the scores above all.
+
+    A convolution whose answer is a map or a score must stay in float32: beyond what the frames show it would be
+    clipped, and the worst defects would look alike.
+
+    Args:
+        model: An ONNX file that keeps the contract.
+        frames: Preprocessed frames, each RGB, uint8 (H, W, 3), so an array (N, H, W, 3) will do; of the train part, so
+            that the gate judges on others. Some dozens suffice: 20 and 60 gave the same.
+        within: The convolutions are those whose weight has this in its name; all of them if empty.
+        products: Whether matrix products with constants, as of a memory bank, are quantised too. Their results stay in
+            float32.
+
+    Returns:
+        One ONNX file of the same face; the same input gives the same bytes.
+
+    Raises:
+        ExportError: There is no such convolution, no frame, or a frame of another size.
+    """
+    graph = onnx.load_model_from_string(model).graph
+    names = _chosen(graph, within, products=products)
+    reader = _Frames(frames, _input_shape(graph))
+    with tempfile.TemporaryDirectory(prefix="sightline-", ignore_cleanup_errors=True) as folder, _quiet():
+        source, target = Path(folder) / "float.onnx", Path(folder) / "int8.onnx"
+        source.write_bytes(model)
+        quantize_static(
+            source,
+            target,
+            reader,
+            quant_format=QuantFormat.QDQ,
+            op_types_to_quantize=["Conv", "MatMul", *_FOLDED],
+            nodes_to_quantize=names,
+            activation_type=QuantType.QUInt8,
+            weight_type=QuantType.QInt8,
+            per_channel=True,
+            reduce_range=True,
+            extra_options={"OpTypesToExcludeOutputQuantization": ["MatMul"]},
+        )
+        made = onnx.load_model(target)
+    made.ClearField("metadata_props")
+    _check(made)
+    return made.SerializeToString(deterministic=True)
+
+
+def compare(
+    part: str,
+    scores: NDArray[np.float32],
+    int8_scores: NDArray[np.float32],
+    defective: NDArray[np.bool_],
+    policy: Policy,
+    classes: tuple[str, ...],
+) -> Agreement:
+    """Measures how far the int8 model is from the one it was made of, on one part of the data.
+
+    Args:
+        part: Name of the part.
+        scores: (N, C) of the float32 model.
+        int8_scores: (N, C) of the int8 model, on the same images.
+        defective: (N,) whether the frame shows a defect.
+        policy: Turns scores into verdicts. A verdict has changed if its outcome has, or the type that it names first.
+        classes: Names of the C types.
+    """
+    # What is no number differs as much as a score can: it must not pass as "not larger".
+    difference = np.nan_to_num(np.abs(scores - int8_scores), nan=1.0, posinf=1.0)
+    flips = [_said(a, policy, classes) != _said(b, policy, classes) for a, b in zip(scores, int8_scores, strict=True)]
+    return Agreement(
+        part=part,
+        images=len(scores),
+        largest_score_difference=float(difference.max(initial=0.0)),
+        verdict_flips=sum(flips),
+        auroc=_auroc(scores, defective, policy),
+        auroc_int8=_auroc(int8_scores, defective, policy),
+    )
+
+
+def gate(agreement: Agreement, limits: Limits | None = None) -> str:
+    """Judges whether a bundle may hold the int8 model, on the calibrate part: the test part decides nothing.
+
+    Returns:
+        Why it may not, in words; empty if it may.
+    """
+    limits = limits or Limits()
+    if not agreement.images:
+        return f"the {agreement.part} part holds no image to compare on"
+    wrong = []
+    if agreement.largest_score_difference > limits.score_difference:
+        wrong.append(f"a score differs by {agreement.largest_score_difference:.3f} of {limits.score_difference:g}")
+    if agreement.verdict_flips > limits.flips * agreement.images:
+        wrong.append(f"{agreement.verdict_flips} of {agreement.images} verdicts changed, {limits.flips:.1%} may")
+    if agreement.auroc is not None and agreement.auroc_int8 is not None:
+        loss = agreement.auroc - agreement.auroc_int8
+        if loss > limits.auroc_loss:
+            wrong.append(f"AUROC fell by {loss:.4f} of {limits.auroc_loss:g}, to {agreement.auroc_int8:.4f}")
+    return "; ".join(wrong)
+
+
+class _Frames(CalibrationDataReader):  # type: ignore[misc]
+    """Hands frames to onnxruntime in batches."""
+
+    def __init__(self, frames: Iterable[NDArray[np.uint8]], shape: tuple[int, int, int]) -> None:
+        images = [_checked(frame, shape) for frame in frames]
+        if not images:
+            raise ExportError("int8 needs frames to tell the range of activations from, got none")
+        self._batches = (np.stack(images[start : start + _BATCH]) for start in range(0, len(images), _BATCH))
+
+    def get_next(self) -> dict[str, NDArray[np.uint8]] | None:
+        """The next batch by the name of the input, or None after the last."""
+        batch = next(self._batches, None)
+        return None if batch is None else {"image": batch}
+
+
+def _checked(frame: NDArray[np.uint8], shape: tuple[int, int, int]) -> NDArray[np.uint8]:
+    if frame.shape != shape or frame.dtype != np.uint8:
+        raise ExportError(f"int8: expected preprocessed frames, uint8 {shape}, got {frame.dtype} {frame.shape}")
+    return frame
+
+
+def _input_shape(graph: onnx.GraphProto) -> tuple[int, int, int]:
+    _, height, width, channels = (size.dim_value for size in graph.input[0].type.tensor_type.shape.dim)
+    return height, width, channels
+
+
+def _chosen(graph: onnx.GraphProto, within: str, *, products: bool) -> list[str]:
+    """Names of the nodes to quantise: convolutions, the activations right behind them, and matrix products."""
+    constants = {tensor.name for tensor in graph.initializer}
+    found = [n for n in graph.node if n.op_type == "Conv" and n.input[1] in constants and within in n.input[1]]
+    if not found:
+        raise ExportError(f"int8: expected convolutions with {within!r} in their weights' names, the model has none")
+    convolved = {node.output[0] for node in found}
+    folded = [n for n in graph.node if n.op_type in _FOLDED and n.input[0] in convolved]
+    banks = [n for n in graph.node if products and n.op_type == "MatMul" and n.input[1] in constants]
+    return [node.name for node in (*found, *folded, *banks)]
+
+
+def _check(made: onnx.ModelProto) -> None:
+    onnx.checker.check_model(made, full_check=True)
+    if foreign := {node.domain for node in made.graph.node} - _STANDARD_DOMAINS:
+        raise ExportError(f"int8: expected standard ONNX operators only, got the domains {sorted(foreign)}")
+
+
+def _said(scores: NDArray[np.float32], policy: Policy, classes: tuple[str, ...]) -> tuple[str, str]:
+    verdict = policy.decide(scores, classes)
+    return verdict.outcome.value, verdict.defects[0].label if verdict.defects else ""
+
+
+def _auroc(scores: NDArray[np.float32], defective: NDArray[np.bool_], policy: Policy) -> float | None:
+    if defective.all() or not defective.any() or not np.isfinite(scores).all():
+        return None
+    return auroc(defective, policy.defect_score(scores))
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keeps onnxruntime's hints off the screen: it speaks by the root logger, which would gain a handler too."""
+    root, silence = logging.getLogger(), logging.NullHandler()
+
+    def is_other(record: logging.LogRecord) -> bool:
+        return "onnxruntime" not in Path(record.pathname).parts
+
+    root.addHandler(silence)
+    root.addFilter(is_other)
+    try:
+        yield
+    finally:
+        root.removeFilter(is_other)
+        root.removeHandler(silence)

@@ -1,0 +1,138 @@
+"""Learns good parts: features once, a look through the images, a judge, and all of it on disk in the run folder."""
+
+from __future__ import annotations
+
+import csv
+import time
+from collections.abc import Sequence
+
+import psutil
+import torch
+from torch import nn
+from tqdm import tqdm
+
+from sightline.config import Recipe
+from sightline.errors import TrainError
+from sightline.index import Sample, Split
+from sightline.runs import Progress, RunFolder
+from sightline.train import checkpoint
+from sightline.train.anomaly.bank import MemoryBank, learn
+from sightline.train.anomaly.detector import Detector, backbone
+from sightline.train.anomaly.screen import Screening, screen
+from sightline.train.anomaly.store import stored
+from sightline.train.callbacks import BEST
+from sightline.train.networks import load_weights
+from sightline.train.origin import check_same, origin
+
+SUSPICIOUS = "suspicious.csv"
+"""In the run's artifacts: good images that are unlike the others, the most unlike first."""
+
+PRODUCTS = "products"
+"""The run's tag that says why the images seem to show two products, if they do."""
+
+
+def fit(run: RunFolder, *, progress: Progress) -> None:
+    """Learns from the good images of the train part; nothing is done if that was done before.
+
+    Args:
+        run: The run folder.
+        progress: Told the stage, images done and images in all.
+
+    Raises:
+        TrainError: Weights or settings do not fit; the disk is full.
+        DataError: An image was changed since it was scanned.
+    """
+    if (run.checkpoints / BEST).exists():
+        load(run)  # refuses another recipe or other data
+        return
+    recipe, start = run.recipe, time.monotonic()
+    run.forget_after(run.events_before_training())
+    torch.manual_seed(recipe.seed)
+    seeing = backbone(recipe.model, recipe.input)
+    report = load_weights(seeing, recipe.model)
+    if report is not None:
+        tqdm.write(report.text())
+    samples = [sample for sample in run.index.part(Split.TRAIN) if sample.good]
+
+    def told(done: int, total: int) -> None:
+        progress("features", done, total)
+
+    with stored(seeing.see, samples, run.index, recipe.input, folder=run.path, progress=told) as store:
+        seen = screen(store, samples, recipe.anomaly, seed=recipe.seed)
+        kept = _kept(seen, samples, recipe)
+        judge = learn(store, kept, recipe.anomaly, seed=recipe.seed)
+    detector = Detector(seeing, judge, recipe.anomaly.worst)
+    content = {"network": detector.state_dict(), "run": origin(run)}
+    _tell(run, seen, samples)
+    checkpoint.save(content, run.checkpoints / BEST)
+    figures = {
+        "train/images": len(kept),
+        "train/suspicious": len(seen.suspicious),
+        "train/vectors": len(judge.vectors),
+        "train/seconds": time.monotonic() - start,
+        "train/memory_mb": psutil.Process().memory_info().rss / 2**20,
+    }
+    run.metrics(figures, step=0)
+
+
+def check(recipe: Recipe) -> None:
+    """Refuses a recipe that could not be trained, before any image is read.
+
+    Raises:
+        TrainError: Backbone, layer or weights cannot be had, or there are none.
+    """
+    if recipe.model.weights is None:
+        raise TrainError(
+            "model.weights: task anomaly needs pretrained weights, got null: random features tell nothing apart",
+            hint="Name torchvision's (DEFAULT) or a file.",
+        )
+    load_weights(backbone(recipe.model, recipe.input), recipe.model)
+
+
+def load(run: RunFolder) -> Detector:
+    """The trained detector, in evaluation mode.
+
+    Raises:
+        TrainError: The run was not trained to its end, its checkpoint is damaged, or what it was trained from changed.
+    """
+    content = checkpoint.load(run.checkpoints / BEST)
+    check_same(run, content["run"])
+    recipe = run.recipe
+    try:
+        state = content["network"]
+        judge = _empty_judge(recipe, state)
+        detector = Detector(backbone(recipe.model, recipe.input), judge, recipe.anomaly.worst)
+        detector.load_state_dict(state)
+    except (KeyError, RuntimeError, TypeError) as error:
+        raise TrainError(f"{run.checkpoints / BEST} holds other weights than the recipe's network has") from error
+    return detector.eval()
+
+
+def _empty_judge(recipe: Recipe, state: dict[str, torch.Tensor]) -> nn.Module:
+    return MemoryBank(torch.zeros_like(state["judge.vectors"]), recipe.anomaly.context)
+
+
+def _kept(seen: Screening, samples: Sequence[Sample], recipe: Recipe) -> list[int]:
+    out = set(seen.suspicious) if recipe.anomaly.suspicious == "leave_out" else set()
+    return [row for row in range(len(samples)) if row not in out]
+
+
+def _tell(run: RunFolder, seen: Screening, samples: Sequence[Sample]) -> None:
+    """Says what was seen, and lists suspicious images in the run's artifacts."""
+    if seen.products:
+        sizes = " and ".join(f"{len(rows):,} like {samples[rows[0]].path}" for rows in seen.products)
+        told = f"the images look like two products: {sizes}. Train one model each if they are."
+        run.tags({PRODUCTS: told})
+        tqdm.write(f"warning: {told}")
+    with (run.artifacts / SUSPICIOUS).open("w", newline="", encoding="utf-8") as file:
+        table = csv.writer(file)
+        table.writerow(["path", "unlike_the_others"])
+        table.writerows((samples[row].path, f"{seen.scores[row]:.4f}") for row in seen.suspicious)
+    run.artifact(SUSPICIOUS)
+    if seen.suspicious:
+        listed = ", ".join(samples[row].path for row in seen.suspicious[:5])
+        done = "left out" if run.recipe.anomaly.suspicious == "leave_out" else "kept"
+        tqdm.write(
+            f"warning: {len(seen.suspicious)} images called good are quite unlike the others and were {done}; look at "
+            f"them: {listed}{' …' if len(seen.suspicious) > 5 else ''} (all in {run.artifacts / SUSPICIOUS})"
+        )

@@ -1,0 +1,91 @@
+"""Looks through the good images before they are learned: for hidden defects, and for a second product among them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from sklearn.cluster import KMeans
+
+from sightline.config.anomaly import MemoryBank as Settings
+from sightline.index import Sample
+from sightline.train.anomaly.bank import averaged, frame_scores, learn
+from sightline.train.anomaly.store import Store
+
+_BANK = 0.25  # of the final bank's size: enough to see what is odd
+_ODD = 5.0  # robust deviations above the median
+_MOST_ODD = 0.1  # beyond this share they are no exceptions, but a part of what there is
+_TWO = 4.5  # Ashman's D; above 2 two heaps are apart, and the shots of one product under changing light reach 4
+_SMALLER = 0.05  # share of the images that a second product has at least
+
+
+@dataclass(frozen=True)
+class Screening:
+    """What was seen among N good images.
+
+    Attributes:
+        scores: float64 (N,) how unlike the others each image is, judged by a bank that did not see it.
+        suspicious: Rows of images quite unlike all others, the most unlike first.
+        products: Rows of each of two products if there seem to be two, else empty.
+    """
+
+    scores: NDArray[np.float64]
+    suspicious: tuple[int, ...]
+    products: tuple[tuple[int, ...], ...]
+
+
+def screen(store: Store, samples: Sequence[Sample], settings: Settings, *, seed: int) -> Screening:
+    """Judges each half of the images by what the other half shows; twins lie in one half."""
+    scores = np.zeros(len(samples))
+    halves = _halves(samples)
+    for half, other in (halves, halves[::-1]):
+        judge = learn(store, other, settings, seed=seed, share=_BANK)
+        with torch.no_grad():
+            found = [frame_scores(judge(features), settings.worst)[:, 0] for features in store.batches(half)]
+        scores[half] = torch.cat(found).double().numpy()
+    every = store.batches(range(len(samples)))
+    means = np.concatenate([averaged(features, settings.context).mean((2, 3)).numpy() for features in every])
+    return Screening(scores, _odd(scores), _products(means))
+
+
+def _halves(samples: Sequence[Sample]) -> tuple[list[int], list[int]]:
+    """Rows of two halves; groups are dealt out in turns, the largest first."""
+    groups: dict[str, list[int]] = {}
+    for row, sample in enumerate(samples):
+        groups.setdefault(sample.group or sample.digest, []).append(row)
+    halves: tuple[list[int], list[int]] = ([], [])
+    for _, rows in sorted(groups.items(), key=lambda item: (-len(item[1]), item[0])):
+        min(halves, key=len).extend(rows)
+    return sorted(halves[0]), sorted(halves[1])
+
+
+def _odd(scores: NDArray[np.float64]) -> tuple[int, ...]:
+    """Rows far above the rest, by the median and its deviation of logarithms: scores are skewed, and never negative."""
+    logs = np.log(np.maximum(scores, 1e-12))
+    middle = np.median(logs)
+    deviation = 1.4826 * float(np.median(np.abs(logs - middle)))
+    order = np.argsort(-logs, kind="stable")
+    odd = [int(row) for row in order if logs[row] - middle > _ODD * max(deviation, 1e-6)]
+    return tuple(odd) if len(odd) <= _MOST_ODD * len(scores) else ()
+
+
+def _products(means: NDArray[np.float32]) -> tuple[tuple[int, ...], ...]:
+    """Two heaps of images whose mean features lie so far apart that light or place cannot be why.
+
+    How far is Ashman's D (Ashman et al. 1994, "Detecting bimodality in astronomical datasets") along the line between
+    the centres of two clusters.
+    """
+    if len(means) < 2 / _SMALLER:
+        return ()
+    clusters = KMeans(2, n_init=4, random_state=0).fit(means)
+    sides = [np.flatnonzero(clusters.labels_ == side) for side in (0, 1)]
+    if min(map(len, sides)) < _SMALLER * len(means):
+        return ()
+    line = clusters.cluster_centers_[1] - clusters.cluster_centers_[0]
+    along = means @ (line / max(float(np.linalg.norm(line)), 1e-12))
+    spread = np.sqrt(np.mean([along[side].var() for side in sides]))
+    apart = abs(along[sides[1]].mean() - along[sides[0]].mean()) / max(float(spread), 1e-12)
+    return tuple(tuple(map(int, side)) for side in sides) if apart > _TWO * np.sqrt(2) else ()

@@ -1,0 +1,95 @@
+"""Features of many images, computed once and kept on disk: they are looked at several times, and may not fit memory."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from sightline import image
+from sightline.config import Preprocess
+from sightline.dataset.scan import read_checked
+from sightline.errors import TrainError
+from sightline.index import Index, Sample
+
+BATCH = 16
+
+_Embed = Callable[[Tensor], Tensor]
+"""Images uint8 [B, H, W, 3] to features [B, C, h, w]."""
+
+_Progress = Callable[[int, int], None]
+"""Told images done and images in all."""
+
+
+class Store:
+    """Features of N images.
+
+    Args:
+        values: float16 (N, C, h, w), in memory or on disk.
+    """
+
+    def __init__(self, values: np.ndarray) -> None:
+        self._values = values
+
+    def __len__(self) -> int:
+        """How many images."""
+        return len(self._values)
+
+    def batches(self, rows: Sequence[int]) -> Iterator[Tensor]:
+        """Features of some images, float32 [at most 16, C, h, w] at a time, in the order asked for."""
+        for start in range(0, len(rows), BATCH):
+            yield torch.from_numpy(self._values[list(rows[start : start + BATCH])]).float()
+
+
+@contextmanager
+def stored(
+    embed: _Embed,
+    samples: Sequence[Sample],
+    index: Index,
+    preprocess: Preprocess,
+    *,
+    folder: Path,
+    progress: _Progress,
+) -> Iterator[Store]:
+    """Computes features of images and keeps them in a temporary file as long as the context lasts.
+
+    Args:
+        embed: The backbone.
+        samples: Rows of the index, at least one.
+        index: Tells where the files lie.
+        preprocess: The recipe's.
+        folder: Where the temporary file goes.
+        progress: Called after each batch.
+
+    Raises:
+        DataError: An image cannot be read any more, or was changed since it was scanned.
+        TrainError: The disk is full.
+    """
+
+    def read(sample: Sample) -> np.ndarray:
+        return image.prepare(read_checked(index, sample, bits=preprocess.bits), preprocess)
+
+    with tempfile.TemporaryDirectory(dir=folder, prefix=".features-", ignore_cleanup_errors=True) as aside:
+        path = Path(aside) / "features.f16"
+        shape: tuple[int, ...] = ()
+        try:
+            with path.open("wb") as file, ThreadPoolExecutor() as pool, torch.no_grad():
+                for start in range(0, len(samples), BATCH):
+                    batch = np.stack(list(pool.map(read, samples[start : start + BATCH])))
+                    found = embed(torch.from_numpy(batch)).clamp_(-60_000, 60_000).half().numpy()
+                    shape = found.shape[1:]
+                    file.write(found.tobytes())
+                    progress(start + len(batch), len(samples))
+        except OSError as error:
+            raise TrainError(
+                f"features cannot be kept in {folder}: {error.strerror}", hint="Make room, then train again."
+            ) from error
+        values = np.memmap(path, np.float16, "r", shape=(len(samples), *shape))
+        yield Store(values)
+        del values  # Windows removes no file that is mapped
