@@ -17,6 +17,7 @@ import json
 import os
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -86,6 +87,12 @@ def main(job: dict[str, Any]) -> None:
         tell("exported", default=str(default), single=str(single))
 
 
+def end_with_parent() -> None:
+    """Ends this process when the one that started it is gone, which closes the pipe to it."""
+    sys.stdin.read()
+    os._exit(1)
+
+
 def patchcore(weights: Path, coreset: float) -> Patchcore:
     """PatchCore on a ResNet-18 with the given weights, untouched otherwise: layers 2 and 3, nine neighbours."""
     model = Patchcore(
@@ -109,4 +116,6 @@ def loader(paths: Sequence[str], size: int) -> DataLoader[ImageItem]:
 
 
 if __name__ == "__main__":
+    # Lightning takes the signals that would end it otherwise.
+    threading.Thread(target=end_with_parent, daemon=True).start()
     main(json.loads(Path(sys.argv[1]).read_text(encoding="utf-8")))

@@ -175,7 +175,8 @@ def watch(command: Sequence[str], folder: Path, limits: tuple[float, int]) -> Se
     """Runs a program that fits a model, and ends it where the fit takes too long or too much.
 
     The program appends a line of JSON to `events.jsonl` for every step that is done, an object with its name as `step`:
-    first `ready` (imported, about to fit), then `fit`, then what it likes. What it prints goes into `worker.log`.
+    first `ready` (imported, about to fit), then `fit`, then what it likes. What it prints goes into `worker.log`. Its
+    input is a pipe that closes when this process ends, however it does: it should end then too.
 
     Args:
         command: The program and its arguments.
@@ -187,23 +188,25 @@ def watch(command: Sequence[str], folder: Path, limits: tuple[float, int]) -> Se
     """
     log, peak, ready = folder / "worker.log", 0, math.inf
     seconds, memory = limits
-    with log.open("wb") as output:
-        process = psutil.Popen(list(command), stdout=output, stderr=subprocess.STDOUT)
-    try:
-        while process.poll() is None and "fit" not in (steps := _steps(folder)):
-            peak = max(peak, _resident(process))
-            if "ready" in steps:
-                ready = min(ready, time.monotonic())
-            taken = time.monotonic() - ready  # below zero until it is ready
-            if taken > seconds:
-                return Seen(steps, peak, f"did not end in {seconds:g} s")
-            if peak > memory:
-                return Seen(steps, peak, f"took more than {memory / 1e9:g} GB after {max(0, taken):.0f} s")
-            time.sleep(_POLL)
-        if process.wait():
-            raise SightlineError(f"{' '.join(command)} failed:\n{_tail(log)}", hint=f"All it said is in {log}.")
-    finally:
-        _end(process)
+    with (
+        log.open("wb") as output,
+        psutil.Popen(list(command), stdin=subprocess.PIPE, stdout=output, stderr=subprocess.STDOUT) as process,
+    ):
+        try:
+            while process.poll() is None and "fit" not in (steps := _steps(folder)):
+                peak = max(peak, _resident(process))
+                if "ready" in steps:
+                    ready = min(ready, time.monotonic())
+                taken = time.monotonic() - ready  # below zero until it is ready
+                if taken > seconds:
+                    return Seen(steps, peak, f"did not end in {seconds:g} s")
+                if peak > memory:
+                    return Seen(steps, peak, f"took more than {memory / 1e9:g} GB after {max(0, taken):.0f} s")
+                time.sleep(_POLL)
+            if process.wait():
+                raise SightlineError(f"{' '.join(command)} failed:\n{_tail(log)}", hint=f"All it said is in {log}.")
+        finally:
+            _end(process)
     return Seen(_steps(folder), peak)
 
 

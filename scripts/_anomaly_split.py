@@ -71,24 +71,20 @@ class Split:
         return np.array(kept, bool)
 
 
-def load(root: Path, train: int, most: int | None = None) -> Split:
-    """Reads the magnetic tiles and divides them.
+def load(root: Path) -> tuple[Sample, ...]:
+    """Reads the magnetic tiles and finds twins among all of them, so that what is twin to what hangs on no split.
 
     Args:
         root: The folder that holds MT_Free, MT_Blowhole and so on.
-        train: Good tiles to learn from.
-        most: Score at most so many tiles of each kind, to try things out; None scores all.
 
     Raises:
-        DataError: The folder holds something else.
+        DataError: The folder holds something else, or an image that cannot be read.
     """
     index = read(Data.model_validate({"root": root, "reader": detect(root), "good": ("MT_Free",)}))
     scanned = scan(index)
-    if scanned.unreadable:
-        raise DataError(f"expected readable images in {root}, got {len(scanned.unreadable)} that are not")
-    # Near-duplicates are looked for among all images, so that what is twin to what hangs on no other choice.
-    grouped = group(scanned.samples, scanned.thumbnails, SplitPlan().near_duplicates)
-    return divide(root, grouped, train, most)
+    for path, reason in scanned.unreadable.items():
+        raise DataError(f"{root / path}: {reason}", hint="The figures are of all images: bring this one back.")
+    return group(scanned.samples, scanned.thumbnails, SplitPlan().near_duplicates)
 
 
 def divide(root: Path, samples: Sequence[Sample], train: int, most: int | None = None) -> Split:

@@ -50,7 +50,12 @@ def test_show_says_what_a_reader_would_ask(folder, capsys):
 def test_verify_runs_it(folder, capsys):
     assert main(["bundle", "verify", str(folder), "--threads", "1"]) == 0
     said = capsys.readouterr().out
-    assert [line.split("  ")[0] for line in said.splitlines()] == ["files", "fp32 model", "fp32 self test", "fp32 speed"]
+    assert [line.split("  ")[0] for line in said.splitlines()] == [
+        "files",
+        "fp32 model",
+        "fp32 self test",
+        "fp32 speed",
+    ]
     assert "ms an image" in said
 
 
@@ -62,7 +67,9 @@ class TestInt8:
     def test_show_says_whether_there_is_one_and_how_far_it_is_from_the_other(self, both, folder, capsys):
         assert main(["bundle", "show", str(both)]) == 0
         shown = capsys.readouterr().out
-        assert "calibrate: 120 images, largest score difference 0.020, 1 verdicts changed, AUROC 0.9500 to 0.9490" in shown
+        assert (
+            "calibrate: 120 images, largest score difference 0.020, 1 verdicts changed, AUROC 0.9500 to 0.9490" in shown
+        )
         assert "model-int8.onnx" in shown
         assert main(["bundle", "show", str(folder)]) == 0
         (line,) = [line for line in capsys.readouterr().out.splitlines() if "int8" in line]

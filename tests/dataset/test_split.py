@@ -126,3 +126,31 @@ def test_twins_without_a_part_join_the_one_that_has_it():
 def test_a_row_of_train_is_never_moved_to_its_twin(part):
     samples = [sample(1, group="a", part=part), sample(2, group="a", part=Split.TRAIN)]
     assert parts(samples) == {"1.png": part, "2.png": Split.TRAIN}
+
+
+def test_defects_are_kept_for_measuring_where_good_parts_alone_are_learned():
+    rows = [Sample(path=f"{n}.png", digest=f"{n:064x}", labels=("dent",) if n % 3 == 0 else ()) for n in range(300)]
+    parts = split(rows, SplitPlan(), one_class=True)
+    assert {s.split for s in parts if s.labels} == {Split.CALIBRATE, Split.TEST}
+    assert {s.split for s in parts if not s.labels} == set(Split)
+    without = {s.path: s.split for s in split([row for row in rows if row.good], SplitPlan(), one_class=True)}
+    assert all(without[s.path] == s.split for s in parts if s.good)  # a good part's place hangs on no defect
+
+
+def test_a_part_with_a_defective_surface_may_be_learned_from_by_its_good_ones():
+    rows = [
+        Sample(path=f"{item}/{side}.png", digest=f"{item * 9 + side:064x}", group=str(item), labels=("crack",) * (side == 0))
+        for item in range(60)
+        for side in range(4)
+    ]
+    parts = split(rows, SplitPlan(), one_class=True)
+    assert sum(s.split is Split.TRAIN and s.good for s in parts) > 60
+    assert len({(s.group, s.split) for s in parts}) == 60
+
+
+@given(seed=st.integers(0, 500), count=st.integers(12, 30))
+def test_luck_leaves_enough_good_parts_to_learn_from_and_to_calibrate_on(seed, count):
+    rows = [Sample(path=f"{n}.png", digest=f"{n:064x}") for n in range(count)]
+    parts = Counter(s.split for s in split(rows, SplitPlan(seed=seed, validate=0, calibrate=0.2), one_class=True))
+    assert parts[Split.TRAIN] >= 5
+    assert parts[Split.CALIBRATE] >= 5

@@ -97,14 +97,13 @@ class Bundle:
         Raises:
             BundleError: The bundle holds none.
         """
-        manifest = self.manifest
-        if precision == "fp32":
+        if precision not in self.precisions:
+            held = " and ".join(self.precisions)
+            raise BundleError(f"{self.path}: holds no {precision} model", hint=f"It holds {held}.")
+        manifest, int8 = self.manifest, self.manifest.int8
+        if int8 is None or precision == "fp32":
             return Model(self.label, self.read(MODEL), manifest.golden, manifest.tolerance)
-        int8 = manifest.int8
-        if precision == "int8" and int8:
-            return Model(f"{self.label} int8", self.read(INT8_MODEL), int8.golden, int8.tolerance)
-        held = " and ".join(self.precisions)
-        raise BundleError(f"{self.path}: holds no {precision} model", hint=f"It holds {held}.")
+        return Model(f"{self.label} int8", self.read(INT8_MODEL), int8.golden, int8.tolerance)
 
     def read(self, name: str) -> bytes:
         """The content of a file, as it was when it was checked.

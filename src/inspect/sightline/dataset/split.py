@@ -10,7 +10,8 @@ a part has a group of the class by its own number, nothing is moved: with a shar
 of the time, with 100 groups always but once in 40,000.
 
 A model of good parts alone has no use for defects while it learns: there groups without a good image are drawn for
-calibrate and test only.
+calibrate and test only, and where luck leaves too few good groups to learn from or to calibrate on, some are moved
+there in the same way.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import accumulate
 
 from sightline.config.recipe import SplitPlan
+from sightline.dataset.one_class import FEWEST_TO_CALIBRATE, FEWEST_TO_LEARN
 from sightline.index import Sample, Split
 
 _CUT = (Split.TEST, Split.CALIBRATE, Split.VALIDATE, Split.TRAIN)
@@ -58,8 +60,9 @@ def split(samples: Sequence[Sample], plan: SplitPlan, *, one_class: bool = False
             parts[name] = part
     shares = _shares(plan, missing or _NEED)
     defective = {name for name, labels in free.items() if one_class and "" not in labels}
-    parts |= _placed({name: free[name] for name in free if name not in defective}, shares, plan.seed)
-    parts |= _placed({name: free[name] for name in defective}, _measuring(shares), plan.seed)
+    least = {Split.TRAIN: FEWEST_TO_LEARN, Split.CALIBRATE: FEWEST_TO_CALIBRATE} if one_class else {}
+    parts |= _placed({name: free[name] for name in free if name not in defective}, shares, plan.seed, least)
+    parts |= _placed({name: free[name] for name in defective}, _measuring(shares), plan.seed, {})
 
     def part_of(sample: Sample) -> Split:
         name = sample.group or sample.digest
@@ -94,9 +97,11 @@ def _measuring(shares: Shares) -> Shares:
     return {part: share / sum(kept.values()) for part, share in kept.items()}
 
 
-def _placed(groups: Mapping[str, frozenset[str]], shares: Shares, seed: int) -> dict[str, Split]:
+def _placed(
+    groups: Mapping[str, frozenset[str]], shares: Shares, seed: int, least: Mapping[Split, int]
+) -> dict[str, Split]:
     """The part of each group: its own number's, but for the few that are moved so that no part lacks a class."""
-    return _fill(_draw(groups, shares, seed), groups, shares, seed)
+    return _fill(_draw(groups, shares, seed), groups, shares, seed, least)
 
 
 def _draw(names: Iterable[str], shares: Shares, seed: int) -> dict[str, Split]:
@@ -114,9 +119,21 @@ def _hash(*words: object) -> int:
 
 
 def _fill(
-    drawn: Mapping[str, Split], groups: Mapping[str, frozenset[str]], shares: Shares, seed: int
+    drawn: Mapping[str, Split],
+    groups: Mapping[str, frozenset[str]],
+    shares: Shares,
+    seed: int,
+    least: Mapping[Split, int],
 ) -> dict[str, Split]:
-    """Moves single groups so that each class reaches as many parts as it has groups."""
+    """Moves single groups so that each class reaches as many parts as it has groups.
+
+    Args:
+        drawn: The part of each group by its own number.
+        groups: The classes that each shows.
+        shares: Of the parts.
+        seed: The plan's.
+        least: Groups of a class that a part is to have, where one is not enough.
+    """
     parts = dict(drawn)
     carriers: dict[str, list[str]] = defaultdict(list)
     for name, labels in groups.items():
@@ -126,12 +143,15 @@ def _fill(
     held = Counter((label, parts[name]) for label, names in carriers.items() for name in names)
 
     def spare(name: str) -> bool:
-        return all(parts[name] not in needed[label] or held[label, parts[name]] > 1 for label in groups[name])
+        part = parts[name]
+        return all(part not in needed[label] or held[label, part] > least.get(part, 1) for label in groups[name])
 
     for label in sorted(carriers, key=lambda label: (len(carriers[label]), label)):  # the rarest class chooses first
         for part in needed[label]:
-            candidates = [name for name in carriers[label] if spare(name)] if not held[label, part] else []
-            if candidates:
+            while held[label, part] < least.get(part, 1):
+                candidates = [name for name in carriers[label] if parts[name] is not part and spare(name)]
+                if not candidates:
+                    break
                 chosen = min((_hash(seed, part.value, name), name) for name in candidates)[1]
                 for other in groups[chosen]:
                     held[other, parts[chosen]] -= 1

@@ -68,7 +68,7 @@ def choose_one_class(
         value = float(score(-np.log10(decision.overkill)))
         found = int((scores[defective, 0] >= value).sum())
         why = (
-            f"{decision.overkill:.2%} of good parts may be rejected, told from {tail.count} different good parts of the "
+            f"{decision.overkill:.2%} of good parts may be rejected, told from {tail.count} different ones of the "
             "calibrate part; no guarantee"
         )
         if defective.any():

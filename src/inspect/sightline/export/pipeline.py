@@ -16,6 +16,7 @@ from sightline.dataset.scan import read_checked
 from sightline.errors import ExportError
 from sightline.export import card, parity
 from sightline.export.answer import answer
+from sightline.export.compact import compact
 from sightline.export.evaluate import Scored
 from sightline.export.graph import OPSET, ContractModel, to_onnx, torch_scores
 from sightline.export.pixels import pixel_figures
@@ -51,7 +52,7 @@ def export(run: RunFolder, *, progress: Progress = silent, mlflow_run: str | Non
     """
     recipe, index = run.recipe, run.index
     answered = answer(run, progress=progress)
-    onnx_file = to_onnx(answered.model, recipe.input)
+    onnx_file = compact(to_onnx(answered.model, recipe.input))
     session = Session(onnx_file)
 
     def part(split: Split) -> Outputs:

@@ -21,6 +21,8 @@ _SKETCH = 48  # dimensions that distances are measured in
 _AMONG = 1024  # farthest candidates that are chosen among themselves
 _WAITING, _THINNED = 16, 4  # as many vectors may wait, and are left by thinning, as are wanted in the end, times this
 
+_SAME = 1e-6  # squared distance, as a share of the longest squared vector, that rounding alone may cause
+
 
 class Coreset:
     """Takes up vectors in blocks and gives the few that cover them; its memory does not grow with what it was given.
@@ -62,6 +64,7 @@ def farthest(points: Tensor, count: int) -> Tensor:
     squares = (points * points).sum(1)
     chosen = [0]
     distance = _to(points, squares, points[:1])
+    distance[0] = 0
     while len(chosen) < count:
         found = distance.topk(min(_AMONG, len(points)))
         picked = _among(points[found.indices], found.values, count - len(chosen))
@@ -70,6 +73,7 @@ def farthest(points: Tensor, count: int) -> Tensor:
         numbers = found.indices[picked]
         chosen += numbers.tolist()
         distance = torch.minimum(distance, _to(points, squares, points[numbers]))
+        distance[numbers] = 0
     return torch.tensor(chosen)
 
 
@@ -82,7 +86,7 @@ def _among(points: Tensor, distance: Tensor, room: int) -> list[int]:
     while len(picked) < room:
         number = int(distance.argmax())
         far = float(distance[number])
-        if far <= 1e-9 * float(squares.max()) or (picked and far < outside):
+        if far <= _SAME * float(squares.max()) or (picked and far < outside):
             break
         picked.append(number)
         distance = torch.minimum(distance, _to(points, squares, points[number : number + 1]))

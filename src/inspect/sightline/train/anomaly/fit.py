@@ -17,7 +17,7 @@ from sightline.index import Sample, Split
 from sightline.runs import Progress, RunFolder
 from sightline.train import checkpoint
 from sightline.train.anomaly.bank import MemoryBank, learn
-from sightline.train.anomaly.detector import Detector, backbone
+from sightline.train.anomaly.detector import Detector, backbone, settle
 from sightline.train.anomaly.screen import Screening, screen
 from sightline.train.anomaly.store import stored
 from sightline.train.callbacks import BEST
@@ -52,6 +52,7 @@ def fit(run: RunFolder, *, progress: Progress) -> None:
     report = load_weights(seeing, recipe.model)
     if report is not None:
         tqdm.write(report.text())
+    settle(seeing)
     samples = [sample for sample in run.index.part(Split.TRAIN) if sample.good]
 
     def told(done: int, total: int) -> None:
@@ -101,7 +102,7 @@ def load(run: RunFolder) -> Detector:
     try:
         state = content["network"]
         judge = _empty_judge(recipe, state)
-        detector = Detector(backbone(recipe.model, recipe.input), judge, recipe.anomaly.worst)
+        detector = Detector(settle(backbone(recipe.model, recipe.input)), judge, recipe.anomaly.worst)
         detector.load_state_dict(state)
     except (KeyError, RuntimeError, TypeError) as error:
         raise TrainError(f"{run.checkpoints / BEST} holds other weights than the recipe's network has") from error
