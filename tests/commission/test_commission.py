@@ -5,8 +5,8 @@ import zipfile
 
 import pytest
 import yaml
-from plate_factory import photograph, save_weights
 
+from plate_factory import photograph, save_weights
 from sightline import image
 from sightline.cli import main
 from sightline.runtime import Inspector
@@ -45,7 +45,13 @@ def test_it_leaves_a_recipe_a_bundle_and_a_report(made, plates):
     (bundle,) = made.glob("my-plates*.zip")
     assert zipfile.is_zipfile(bundle)
     page = (made / "report.html").read_text(encoding="utf-8")
-    for said in ("expected overkill", "What it looks at", "Would it notice a mark?", "What it cannot promise", "no defect was shown"):
+    for said in (
+        "expected overkill",
+        "What it looks at",
+        "Would it notice a mark?",
+        "What it cannot promise",
+        "no defect was shown",
+    ):
         assert said in page
     assert "http" not in page.replace("http-equiv", "")  # nothing is fetched when it is opened
 

@@ -139,7 +139,12 @@ def test_defects_are_kept_for_measuring_where_good_parts_alone_are_learned():
 
 def test_a_part_with_a_defective_surface_may_be_learned_from_by_its_good_ones():
     rows = [
-        Sample(path=f"{item}/{side}.png", digest=f"{item * 9 + side:064x}", group=str(item), labels=("crack",) * (side == 0))
+        Sample(
+            path=f"{item}/{side}.png",
+            digest=f"{item * 9 + side:064x}",
+            group=str(item),
+            labels=("crack",) * (side == 0),
+        )
         for item in range(60)
         for side in range(4)
     ]

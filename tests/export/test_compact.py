@@ -39,4 +39,6 @@ def test_numbers_that_float16_does_not_hold_stay():
     for weights in (np.full((128, 128), 1 / 3, np.float32), np.full((128, 128), 1e6, np.float32)):
         model = product(weights)
         assert len(compact(model)) >= len(model) - 64
-        assert np.array_equal(answer(compact(model), np.ones((1, 128), np.float32)), answer(model, np.ones((1, 128), np.float32)))
+        assert np.array_equal(
+            answer(compact(model), np.ones((1, 128), np.float32)), answer(model, np.ones((1, 128), np.float32))
+        )

@@ -26,8 +26,8 @@ from sightline.runtime import Inspector
 from sightline.runtime.session import Session
 from sightline.synth import render
 from sightline.train import LabelSpace, checkpoint
-from sightline.train.origin import origin
 from sightline.train.networks import build
+from sightline.train.origin import origin
 from sightline.verdict import Outcome
 
 SIZE = 64
@@ -165,11 +165,11 @@ def test_a_model_that_scores_differently_once_exported_is_refused(
 
 
 def _slightly_wrong(model: ContractModel, preprocess: Preprocess) -> bytes:
-    model.scale += 0.01  # as a forgotten temperature would
+    model.meaning.scale += 0.01  # as a forgotten temperature would
     try:
         return to_onnx(model, preprocess)
     finally:
-        model.scale -= 0.01
+        model.meaning.scale -= 0.01
 
 
 def test_nothing_to_compare_on_is_refused(tmp_path: Path) -> None:

@@ -120,16 +120,6 @@ class TestQuantized:
         for name in ("network.judge.weight", "bank"):
             np.testing.assert_array_equal(kept[name], weights_of(model())[name])
 
-    def test_a_bank_is_quantised_if_asked_for_and_its_distances_stay_float(self):
-        made = quantized(model(), frames(), products=True)
-        assert weights_of(made)["bank_quantized"].dtype == np.int8
-        readers = [n.op_type for n in onnx.load_model_from_string(made).graph.node if "products" in n.input]
-        assert readers == ["ReduceMax"]
-        others = frames(16, seed=1)
-        np.testing.assert_allclose(
-            Session(made, threads=1).run(others)[0], Session(model(), threads=1).run(others)[0], atol=0.02
-        )
-
     def test_a_map_that_is_its_own_convolution_is_no_staircase(self):
         """In whole numbers it would have 256 values, and none above what calibration frames showed."""
         maps = Session(quantized(model(), frames()), threads=1).run(frames(16, seed=1))[1]

@@ -1,8 +1,8 @@
 """Runs over plates with a ring on them."""
 
 import pytest
-from plate_factory import SIDE, save_weights, write_parts
 
+from plate_factory import SIDE, save_weights, write_parts
 from sightline.config.recipe import Data, Model, Preprocess, Recipe
 from sightline.runs import RunFolder
 

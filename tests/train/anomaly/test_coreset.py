@@ -48,20 +48,20 @@ def test_a_stream_is_covered_and_memory_bounded():
     random = torch.Generator().manual_seed(2)
     blocks = [torch.rand((500, 64), generator=random) for _ in range(20)]
     every = torch.cat(blocks)
-    coreset = Coreset(50, seed=0)
+    coreset = Coreset(50)
     for block in blocks:
         coreset.add(block)
         assert sum(map(len, coreset._blocks)) <= 16 * 50 + 500
     chosen = coreset.vectors()
     assert chosen.shape == (50, 64)
     alone = every[farthest(every, 50)]
-    assert cover(every, chosen) < 1.35 * cover(every, alone)
+    assert cover(every, chosen) < 1.2 * cover(every, alone)
 
 
 def test_the_rare_is_kept_however_much_of_the_usual_there_is():
     usual = 0.01 * torch.randn((5000, 16), generator=torch.Generator().manual_seed(3))
     rare = torch.full((1, 16), 2.0)
-    coreset = Coreset(20, seed=0)
+    coreset = Coreset(20)
     for block in (usual[:2500], rare, usual[2500:]):
         coreset.add(block)
     assert float((coreset.vectors() - rare).norm(dim=1).min()) < 1e-2

@@ -4,8 +4,8 @@ import csv
 
 import pytest
 import torch
-from plate_factory import photograph, write
 
+from plate_factory import photograph, write
 from sightline import image, train
 from sightline.errors import DataError, TrainError
 from sightline.index import Split
@@ -32,9 +32,9 @@ def scores(run, split):
 @pytest.fixture(params=METHODS, ids=lambda settings: settings["method"])
 def method(request, recipe):
     """A recipe's settings of each method."""
-    return type(recipe).model_validate(
-        {**recipe.model_dump(mode="json", by_alias=True), "anomaly": request.param}
-    ).anomaly
+    return (
+        type(recipe).model_validate({**recipe.model_dump(mode="json", by_alias=True), "anomaly": request.param}).anomaly
+    )
 
 
 def test_a_part_with_a_blot_scores_above_good_ones(new_run, method):

@@ -97,7 +97,7 @@ def recipe_of(asked: Asked, folder: Path, say: Say) -> Recipe:
         "task": "anomaly",
         "data": {"root": str(asked.images), "reader": reader, "split": _SHARES},
         "input": {"height": asked.size, "width": asked.size, "light": "frame"},
-        "model": {"backbone": asked.backbone, "weights": asked.weights},
+        "model": {"backbone": asked.backbone, "weights": asked.weights, "int8": True},
         "track": {"uri": f"sqlite:///{(folder / 'mlflow.db').as_posix()}"},
     }
     return config.build(values, asked.overrides)

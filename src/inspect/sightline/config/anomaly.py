@@ -16,6 +16,9 @@ class MemoryBank(Section):
     vectors: Whole = Field(
         8192, ge=16, le=65_536, description="Vectors of good parts that are kept; more see finer differences, and cost."
     )
+    components: Whole = Field(
+        64, ge=2, le=1024, description="Principal components of the features that distances are measured in."
+    )
     context: Literal[1, 3, 5, 7] = Field(
         3, description="Neighbouring places, along each side, whose features are averaged before they are compared."
     )

@@ -92,6 +92,10 @@ class Model(Section):
         description="The bundle answers with the mean over so many views of a frame: 4 are its flips, 8 its quarter "
         "turns too. For products without an up and down; takes as many times as long.",
     )
+    int8: bool = Field(
+        False,
+        description="Add an int8 model to the bundle if it finds what the float32 one does; the edge may choose it.",
+    )
 
 
 class Training(Section):

@@ -32,4 +32,5 @@ def compact(model: bytes) -> bytes:
     nodes = [*casts, *proto.graph.node]
     del proto.graph.node[:]
     proto.graph.node.extend(nodes)
-    return proto.SerializeToString()
+    data: bytes = proto.SerializeToString()
+    return data

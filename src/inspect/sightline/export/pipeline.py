@@ -10,11 +10,11 @@ import numpy as np
 
 import sightline
 from sightline import bundle, config, image
-from sightline.bundle.manifest import MODEL, Data, Golden, Manifest, Parity, Provenance
+from sightline.bundle.manifest import INT8_MODEL, MODEL, Data, Golden, Manifest, Parity, Provenance
 from sightline.config import Recipe
 from sightline.dataset.scan import read_checked
 from sightline.errors import ExportError
-from sightline.export import card, parity
+from sightline.export import card, eight_bit, parity
 from sightline.export.answer import answer
 from sightline.export.compact import compact
 from sightline.export.evaluate import Scored
@@ -52,7 +52,8 @@ def export(run: RunFolder, *, progress: Progress = silent, mlflow_run: str | Non
     """
     recipe, index = run.recipe, run.index
     answered = answer(run, progress=progress)
-    onnx_file = compact(to_onnx(answered.model, recipe.input))
+    exported = to_onnx(answered.model, recipe.input)
+    onnx_file = compact(exported)
     session = Session(onnx_file)
 
     def part(split: Split) -> Outputs:
@@ -60,9 +61,10 @@ def export(run: RunFolder, *, progress: Progress = silent, mlflow_run: str | Non
 
     calibrate, test = part(Split.CALIBRATE), part(Split.TEST)
     policy = answered.policy(calibrate)
-    scored = Scored(test.samples, test.scores, answered.classes, policy)
     checked = test if test.samples else calibrate
     golden, frames = _golden(index, checked, recipe)
+    parts = [Scored(part.samples, part.scores, answered.classes, policy) for part in (calibrate, test)]
+    small = eight_bit.add(exported, run, parts, frames, progress) if recipe.model.int8 else None
     manifest = Manifest(
         name=recipe.name,
         version=recipe.version,
@@ -74,23 +76,27 @@ def export(run: RunFolder, *, progress: Progress = silent, mlflow_run: str | Non
         opset=OPSET,
         policy=policy,
         calibration=answered.calibration,
-        metrics=answered.evaluate(scored) + pixel_figures(test, index, recipe.input),
+        metrics=answered.evaluate(parts[1]) + pixel_figures(test, index, recipe.input),
         data=_data(index, recipe),
         parity=_compare(answered.model, checked, index, recipe, policy, answered.classes, progress),
         golden=golden,
+        int8=small.facts if small else None,
         tolerance=GOLDEN_TOLERANCE,
         provenance=_provenance(run, mlflow_run),
         runtime_needed=sightline.__version__,
         files={},
     )
     text = card.write(manifest, recipe.card, size=len(onnx_file), kept=_kept(index, recipe))
-    record(run, manifest, scored, test, text)
+    record(run, manifest, parts[1], test, text)
     files = {MODEL: onnx_file, "recipe.yaml": config.dump(recipe).encode(), "card.md": text.encode(), **frames}
+    files |= {INT8_MODEL: small.model} if small else {}
     return bundle.write(run.path / "bundle", manifest, files, replace=True, prove=_self_test)
 
 
 def _self_test(folder: Path) -> None:
-    Inspector.open(folder, self_test=True)
+    inspector = Inspector.open(folder, self_test=True)
+    if inspector.manifest.int8 is not None:
+        Inspector.open(folder, self_test=True, precision="int8")
 
 
 def _kept(index: Index, recipe: Recipe) -> str:

@@ -58,21 +58,18 @@ class Limits:
     auroc_loss: float = 0.005
 
 
-def quantized(
-    model: bytes, frames: Iterable[NDArray[np.uint8]], *, within: str = BACKBONE, products: bool = False
-) -> bytes:
+def quantized(model: bytes, frames: Iterable[NDArray[np.uint8]], *, within: str = BACKBONE) -> bytes:
     """Quantises an exported model's convolutions; all else stays in float32, the scores above all.
 
     A convolution whose answer is a map or a score must stay in float32: beyond what the frames show it would be
-    clipped, and the worst defects would look alike.
+    clipped, and the worst defects would look alike. The matrix products of a memory bank stay too: in whole
+    numbers they made a frame no faster.
 
     Args:
         model: An ONNX file that keeps the contract.
         frames: Preprocessed frames, each RGB, uint8 (H, W, 3), so an array (N, H, W, 3) will do; of the train part, so
             that the gate judges on others. Some dozens suffice: 20 and 60 gave the same.
         within: The convolutions are those whose weight has this in its name; all of them if empty.
-        products: Whether matrix products with constants, as of a memory bank, are quantised too. Their results stay in
-            float32.
 
     Returns:
         One ONNX file of the same face; the same input gives the same bytes.
@@ -91,16 +88,12 @@ def quantized(
             target,
             reader,
             quant_format=QuantFormat.QDQ,
-            op_types_to_quantize=["Conv", "MatMul", *_FOLDED],
-            nodes_to_quantize=[*convolutions, *_folded(graph, convolutions), *(_products(graph) if products else ())],
+            op_types_to_quantize=["Conv", *_FOLDED],
+            nodes_to_quantize=[*convolutions, *_folded(graph, convolutions)],
             activation_type=QuantType.QUInt8,
             weight_type=QuantType.QInt8,
             per_channel=True,
-            reduce_range=True,  # of all weights that are given no steps of their own
-            extra_options={
-                "OpTypesToExcludeOutputQuantization": ["MatMul"],
-                "TensorQuantOverrides": _overrides(graph, convolutions.values()),
-            },
+            extra_options={"TensorQuantOverrides": _overrides(graph, convolutions.values())},
         )
         made = onnx.load_model(target)
     made.ClearField("metadata_props")
@@ -201,12 +194,6 @@ def _folded(graph: onnx.GraphProto, convolutions: Container[str]) -> list[str]:
     """Names of the activations right behind some convolutions."""
     convolved = {node.output[0] for node in graph.node if node.name in convolutions}
     return [node.name for node in graph.node if node.op_type in _FOLDED and node.input[0] in convolved]
-
-
-def _products(graph: onnx.GraphProto) -> list[str]:
-    """Names of the matrix products with constants."""
-    constants = {tensor.name for tensor in graph.initializer}
-    return [node.name for node in graph.node if node.op_type == "MatMul" and node.input[1] in constants]
 
 
 def _overrides(graph: onnx.GraphProto, weights: Iterable[str]) -> dict[str, list[dict[str, Any]]]:

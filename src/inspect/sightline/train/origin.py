@@ -10,7 +10,16 @@ from sightline import config
 from sightline.errors import TrainError
 from sightline.runs import RunFolder
 
-_MAY_CHANGE = {"version", "sector", "product", "decide", "track", "card", "model.views"}  # no weight depends on them
+_MAY_CHANGE = {
+    "version",
+    "sector",
+    "product",
+    "decide",
+    "track",
+    "card",
+    "model.views",
+    "model.int8",
+}  # no weight depends on them
 
 
 def origin(run: RunFolder) -> dict[str, str]:

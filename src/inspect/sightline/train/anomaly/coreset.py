@@ -7,9 +7,6 @@ Farthest-point selection (Gonzalez 1985, "Clustering to minimize the maximum int
   as long as the next one is not nearer than all that were left outside: the result is that of one pick a pass.
 - Streaming. Vectors are taken up in blocks; whenever too many wait, they are thinned to a multiple of what is wanted.
   A vector that was thinned away was near to one that stayed, so the cover gets worse by that distance at the most.
-
-Distances are measured after a random projection to a few dimensions, which keeps them within some percent
-(Johnson & Lindenstrauss 1984).
 """
 
 from __future__ import annotations
@@ -17,7 +14,6 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-_SKETCH = 48  # dimensions that distances are measured in
 _AMONG = 1024  # farthest candidates that are chosen among themselves
 _WAITING, _THINNED = 16, 4  # as many vectors may wait, and are left by thinning, as are wanted in the end, times this
 
@@ -27,13 +23,14 @@ _SAME = 1e-6  # squared distance, as a share of the longest squared vector, that
 class Coreset:
     """Takes up vectors in blocks and gives the few that cover them; its memory does not grow with what it was given.
 
+    Vectors are kept as float16.
+
     Args:
         count: Vectors wanted in the end.
-        seed: Of the random projection.
     """
 
-    def __init__(self, count: int, *, seed: int) -> None:
-        self._count, self._seed = count, seed
+    def __init__(self, count: int) -> None:
+        self._count = count
         self._blocks: list[Tensor] = []
         self._waiting = 0
 
@@ -51,7 +48,7 @@ class Coreset:
 
     def _chosen(self, count: int) -> Tensor:
         every = torch.cat(self._blocks)
-        return every[farthest(_sketched(every, self._seed), count)]
+        return every[farthest(every.float(), count)]
 
 
 def farthest(points: Tensor, count: int) -> Tensor:
@@ -98,11 +95,3 @@ def _to(points: Tensor, squares: Tensor, others: Tensor) -> Tensor:
     """Squared distance of each point to the nearest of some others, (N,)."""
     cross = torch.addmm((others * others).sum(1)[None], points, others.T, alpha=-2)
     return (cross.amin(1) + squares).clamp_(min=0)
-
-
-def _sketched(vectors: Tensor, seed: int) -> Tensor:
-    size = vectors.shape[1]
-    if size <= _SKETCH:
-        return vectors.float()
-    random = torch.randn((size, _SKETCH), generator=torch.Generator().manual_seed(seed)) / _SKETCH**0.5
-    return torch.cat([block.float() @ random for block in torch.split(vectors, 16_384)])

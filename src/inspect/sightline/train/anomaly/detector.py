@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import torch
 from torch import Tensor, nn
 from torch.fx import GraphModule, Node
@@ -68,19 +70,17 @@ def _join_norms(body: GraphModule) -> None:
     """Puts each batch normalisation into the convolution that it alone follows, in the graph or inside a block."""
     for block in body.modules():
         if isinstance(block, nn.Sequential):
-            for number in range(len(block) - 1):
-                convolution, norm = block[number], block[number + 1]
+            for number, (convolution, norm) in enumerate(pairwise(block)):
                 if isinstance(convolution, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
                     block[number], block[number + 1] = fuse_conv_bn_eval(convolution, norm), nn.Identity()
     modules = dict(body.named_modules())
     for node in list(body.graph.nodes):
-        norm = modules.get(str(node.target)) if node.op == "call_module" else None
-        before = node.args[0] if isinstance(norm, nn.BatchNorm2d) else None
-        if not isinstance(before, Node) or len(before.users) > 1:
+        before = node.args[0] if node.args else None
+        if node.op != "call_module" or not isinstance(before, Node) or len(before.users) > 1:
             continue
-        convolution = modules.get(str(before.target)) if before.op == "call_module" else None
-        if isinstance(convolution, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
-            body.set_submodule(str(before.target), fuse_conv_bn_eval(convolution, norm))
+        first, second = modules.get(str(before.target)), modules[str(node.target)]
+        if isinstance(first, nn.Conv2d) and isinstance(second, nn.BatchNorm2d):
+            body.set_submodule(str(before.target), fuse_conv_bn_eval(first, second))
             node.replace_all_uses_with(before)
             body.graph.erase_node(node)
     body.delete_all_unused_submodules()

@@ -59,9 +59,9 @@ def fit(run: RunFolder, *, progress: Progress) -> None:
         progress("features", done, total)
 
     with stored(seeing.see, samples, run.index, recipe.input, folder=run.path, progress=told) as store:
-        seen = screen(store, samples, recipe.anomaly, seed=recipe.seed)
+        seen = screen(store, samples, recipe.anomaly)
         kept = _kept(seen, samples, recipe)
-        judge = learn(store, kept, recipe.anomaly, seed=recipe.seed)
+        judge = learn(store, kept, recipe.anomaly)
     detector = Detector(seeing, judge, recipe.anomaly.worst)
     content = {"network": detector.state_dict(), "run": origin(run)}
     _tell(run, seen, samples)
@@ -110,7 +110,8 @@ def load(run: RunFolder) -> Detector:
 
 
 def _empty_judge(recipe: Recipe, state: dict[str, torch.Tensor]) -> nn.Module:
-    return MemoryBank(torch.zeros_like(state["judge.vectors"]), recipe.anomaly.context)
+    own = {name.removeprefix("judge."): value for name, value in state.items() if name.startswith("judge.")}
+    return MemoryBank.like(own, context=recipe.anomaly.context)
 
 
 def _kept(seen: Screening, samples: Sequence[Sample], recipe: Recipe) -> list[int]:

@@ -37,12 +37,12 @@ class Screening:
     products: tuple[tuple[int, ...], ...]
 
 
-def screen(store: Store, samples: Sequence[Sample], settings: Settings, *, seed: int) -> Screening:
+def screen(store: Store, samples: Sequence[Sample], settings: Settings) -> Screening:
     """Judges each half of the images by what the other half shows; twins lie in one half."""
     scores = np.zeros(len(samples))
     halves = _halves(samples)
     for half, other in (halves, halves[::-1]):
-        judge = learn(store, other, settings, seed=seed, share=_BANK)
+        judge = learn(store, other, settings, share=_BANK)
         with torch.no_grad():
             found = [frame_scores(judge(features), settings.worst)[:, 0] for features in store.batches(half)]
         scores[half] = torch.cat(found).double().numpy()
