@@ -24,6 +24,8 @@ from pydantic import BaseModel, ConfigDict
 import _environment
 from _anomaly_split import Split
 from sightline.errors import SightlineError
+from sightline.index import Index
+from sightline.index import Split as Part
 
 ANOMALIB = "2.7.0"
 SEED = 0
@@ -37,6 +39,7 @@ _REQUIREMENTS = (
     "onnxscript",
 )
 _POLL = 0.1  # seconds
+_CALIBRATE = 60  # good tiles that scores are calibrated on
 
 
 class Side(BaseModel):
@@ -52,6 +55,7 @@ class Side(BaseModel):
             and `maps`, float (N, h, w) of any h and w, stretched over the image. Both are higher where it is worse and
             on any scale; maps are not negative. Values of a map that differ by less than a 2^-15 of themselves count as
             tied, so give L rather than L / (1 + L). None if there are none.
+        answers_int8: The same of its int8 model, if it has one.
         models: In words what each is, and the ONNX file, to be timed.
         files: What has to be shipped: the model and all it needs.
         note: What a reader of the table has to know.
@@ -67,6 +71,7 @@ class Side(BaseModel):
     stopped: str = ""
     peak_bytes: int
     answers: Path | None = None
+    answers_int8: Path | None = None
     models: dict[str, Path] = {}
     files: tuple[Path, ...] = ()
     note: str = ""
@@ -105,7 +110,66 @@ def sightline_side(split: Split, setup: Setup, folder: Path, *, labelled: bool) 
     Raises:
         SightlineError: It failed.
     """
-    raise NotImplementedError("run with --sides anomalib")
+    index = _parts(split, labelled=labelled)
+    index.save(folder / "index.jsonl")
+    job = {
+        "index": str((folder / "index.jsonl").absolute()),
+        "recipe": {
+            "name": "tiles",
+            "task": "anomaly",
+            "seed": SEED,
+            "data": {"root": str(split.root.absolute())},
+            "input": {"height": setup.size, "width": setup.size, "light": "frame"},
+            "model": {
+                "backbone": "resnet18",
+                "layer": "layer3",
+                "weights": str(setup.weights.absolute()),
+                "int8": True,
+            },
+            "anomaly": {"method": "corrected_bank" if labelled else "memory_bank"},
+            "track": {"enabled": False},
+        },
+        "order": [sample.path for sample in split.test],
+        "out": str(folder.absolute()),
+    }
+    (folder / "job.json").write_text(json.dumps(job), encoding="utf-8")
+    worker = Path(__file__).with_name("_sightline_worker.py")
+    seen = watch([sys.executable, str(worker), str(folder / "job.json")], folder, setup.limits)
+    side = Side(
+        name="Sightline corrected_bank" if labelled else "Sightline memory_bank",
+        labelled=len(split.labelled) if labelled else 0,
+        stopped=seen.stopped,
+        peak_bytes=seen.peak_bytes,
+        limits=setup.limits,
+        measured=now(),
+    )
+    if seen.stopped:
+        return side
+    bundle, precisions = Path(seen.steps["exported"]["folder"]), seen.steps["scored"]["precisions"]
+    return side.model_copy(
+        update={
+            "fit_seconds": seen.steps["fit"]["seconds"],
+            "answers": folder / "answers.npz",
+            "answers_int8": folder / "answers-int8.npz" if "int8" in precisions else None,
+            "models": {one: bundle / ("model.onnx" if one == "fp32" else "model-int8.onnx") for one in precisions},
+            "files": tuple(map(Path, seen.steps["exported"]["files"])),
+            "note": f"scores calibrated on {len(index.part(Part.CALIBRATE))} other good tiles, which changes no ranking",
+        }
+    )
+
+
+def _parts(split: Split, *, labelled: bool) -> Index:
+    """An index of the split. Where no good tile is to spare, scores are calibrated on some of the test part's."""
+    known = {sample.path for sample in split.labelled} if labelled else set()
+    spare = split.spare or [sample for sample in split.test if sample.good]
+    parts = dict.fromkeys((sample.path for sample in split.test), Part.TEST)
+    parts |= dict.fromkeys(known, Part.TRAIN)
+    parts |= dict.fromkeys((sample.path for sample in split.train), Part.TRAIN)
+    parts |= dict.fromkeys((sample.path for sample in spare[:_CALIBRATE]), Part.CALIBRATE)
+    rows = {sample.path: sample for sample in (*split.train, *spare, *split.test)}
+    return Index.build(
+        split.root.absolute(), (rows[path].model_copy(update={"split": part}) for path, part in parts.items())
+    )
 
 
 def anomalib_side(split: Split, setup: Setup, folder: Path) -> Side:

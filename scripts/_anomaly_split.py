@@ -35,6 +35,8 @@ class Split:
     Attributes:
         root: The folder that the paths of images and masks are relative to.
         train: Good samples, all that is learned from unless labelled defects are asked for.
+        spare: Good samples that might have been learned from and were not: on some, scores can be calibrated, which
+            changes no ranking.
         test: N samples, good ones first. Scores and maps of every method are in this order.
         labelled: Some defective ones out of ``test``, for methods that learn from defects too. Whoever has learned from
             them is judged without them.
@@ -42,6 +44,7 @@ class Split:
 
     root: Path
     train: tuple[Sample, ...]
+    spare: tuple[Sample, ...]
     test: tuple[Sample, ...]
     labelled: tuple[Sample, ...]
 
@@ -112,9 +115,11 @@ def divide(root: Path, samples: Sequence[Sample], train: int, most: int | None =
         for label in sample.labels:
             of_type[label].append(sample)
     kinds = [good[TRAIN:], *(of_type[label] for label in sorted(of_type))]
+    usable = sorted(good[:TRAIN], key=_name)
     return Split(
         root=root,
-        train=tuple(sorted(good[:TRAIN], key=_name)[:train]),
+        train=tuple(usable[:train]),
+        spare=tuple(usable[train:]),
         test=tuple(sample for kind in kinds for sample in kind[:most]),
         labelled=tuple(sample for kind in kinds[1:] for sample in kind[: min(LABELLED_OF_EACH, most or len(kind))]),
     )

@@ -13,8 +13,8 @@ from sightline.index import Index, Sample, Split
 SIDE = 64
 
 
-def photograph(number, *, blot=False, product="ring"):
-    """One part, RGB uint8 (64, 64, 3)."""
+def photograph(number, *, blot=False, product="ring", faint=False):
+    """One part, RGB uint8 (64, 64, 3); where the blot is, is drawn from the number."""
     draw = np.random.default_rng(number)
     plate = draw.normal(110 + 10 * np.sin(number), 4, (SIDE, SIDE)).astype(np.float32)
     place = tuple(int(value) for value in 32 + draw.integers(-1, 2, 2))
@@ -24,16 +24,24 @@ def photograph(number, *, blot=False, product="ring"):
         for row in range(4, SIDE, 12):
             cv2.rectangle(plate, (4, row), (60, row + 5), 30, -1)
     if blot:
-        at = tuple(int(value) for value in draw.integers(12, 52, 2))
-        cv2.circle(plate, at, 7, 20, -1)
+        cv2.circle(plate, _blot(draw), 7, 20, -1) if not faint else cv2.circle(plate, _blot(draw), 6, 140, 1)
     return np.repeat(np.clip(plate, 0, 255).astype(np.uint8)[..., None], 3, axis=2)
 
 
-def write(root, shots):
-    """An index of photographs: (number, labels, split, product) each, all in ``root``."""
+def _blot(draw):
+    return tuple(int(value) for value in draw.integers(12, 52, 2))
+
+
+def write(root, shots, *, faint=False):
+    """An index of photographs: (number, labels, split, product) each, all in ``root``; masks lie in ``masks``."""
+    (root / "masks").mkdir()
     samples = []
     for number, labels, split, product in shots:
-        content = image.png(photograph(number, blot=bool(labels), product=product))
+        shot = photograph(number, blot=bool(labels), product=product, faint=faint)
+        content = image.png(shot)
+        if labels:
+            apart = np.abs(shot.astype(int) - photograph(number, product=product)).max(axis=2) > 0
+            (root / "masks" / f"{number:03}.png").write_bytes(image.png(apart.astype(np.uint8) * 255))
         name = f"{number:03}.png"
         (root / name).write_bytes(content)
         digest = hashlib.sha256(content).hexdigest()

@@ -130,7 +130,7 @@ def test_a_row_of_train_is_never_moved_to_its_twin(part):
 
 def test_defects_are_kept_for_measuring_where_good_parts_alone_are_learned():
     rows = [Sample(path=f"{n}.png", digest=f"{n:064x}", labels=("dent",) if n % 3 == 0 else ()) for n in range(300)]
-    parts = split(rows, SplitPlan(), one_class=True)
+    parts = split(rows, SplitPlan(), one_class=True, defects_teach=False)
     assert {s.split for s in parts if s.labels} == {Split.CALIBRATE, Split.TEST}
     assert {s.split for s in parts if not s.labels} == set(Split)
     without = {s.path: s.split for s in split([row for row in rows if row.good], SplitPlan(), one_class=True)}
@@ -148,7 +148,7 @@ def test_a_part_with_a_defective_surface_may_be_learned_from_by_its_good_ones():
         for item in range(60)
         for side in range(4)
     ]
-    parts = split(rows, SplitPlan(), one_class=True)
+    parts = split(rows, SplitPlan(), one_class=True, defects_teach=False)
     assert sum(s.split is Split.TRAIN and s.good for s in parts) > 60
     assert len({(s.group, s.split) for s in parts}) == 60
 

@@ -60,7 +60,8 @@ def start(recipe: Recipe, runs: Path, *, progress: Progress, say: Say) -> RunFol
     prepared = prepare(
         recipe.data,
         recipe.input,
-        one_class=recipe.task == "anomaly",
+        one_class=recipe.one_class,
+        defects_teach=recipe.defects_teach,
         progress=lambda done, total: progress("read images", done, total),
     )
     say(prepared.report.text())

@@ -12,7 +12,10 @@ from sightline.index import Split
 from sightline.train import anomaly
 from sightline.train.anomaly.fit import PRODUCTS, SUSPICIOUS
 
-METHODS = [{"method": "memory_bank", "vectors": 256}]
+METHODS = [
+    {"method": "memory_bank", "vectors": 256},
+    {"method": "corrected_bank", "vectors": 128, "width": 8, "steps": 20},
+]
 
 
 def scores(run, split):
@@ -125,3 +128,48 @@ def test_one_product_is_not_taken_for_two(new_run):
     run = new_run()
     train.fit(run)
     assert not [event for event in run.events() if event.kind == "tags"]
+
+
+def test_labelled_defects_of_a_kind_raise_its_scores(new_run, recipe, tmp_path):
+    """A faint mark that the bank hardly sees is found once a few of its kind were shown."""
+    root = tmp_path / "images"
+    root.mkdir()
+    shots = [(number, (), Split.TRAIN, "ring") for number in range(24)]
+    shots += [(number, ("blot",), Split.TRAIN, "ring") for number in range(24, 32)]
+    shots += [(number, (), Split.TEST, "ring") for number in range(32, 44)]
+    shots += [(number, ("blot",), Split.TEST, "ring") for number in range(44, 56)]
+    index = write(root, shots, faint=True)
+    method = {"method": "corrected_bank", "vectors": 128, "width": 16, "steps": 150}
+    settings = type(recipe).model_validate({**recipe.model_dump(mode="json", by_alias=True), "anomaly": method}).anomaly
+    masked = index.with_samples(
+        s.model_copy(update={"mask": f"masks/{s.path}"}) if s.labels else s for s in index.samples
+    )
+    figures = {}
+    for name, rows, taught in (("bank", index, False), ("masks", masked, True)):
+        run = new_run(rows, anomaly=settings if taught else recipe.anomaly)
+        train.fit(run)
+        found = scores(run, Split.TEST)
+        good, bad = ([score for labels, score in found if bool(labels) is is_bad] for is_bad in (False, True))
+        figures[name] = sum(b > g for b in bad for g in good) / (len(bad) * len(good))
+    assert figures["masks"] > figures["bank"] + 0.05
+
+
+def test_defects_teach_without_masks_too(new_run, recipe, parts):
+    method = {"method": "corrected_bank", "vectors": 128, "width": 8, "steps": 20}
+    settings = type(recipe).model_validate({**recipe.model_dump(mode="json", by_alias=True), "anomaly": method}).anomaly
+    shown = parts.with_samples(
+        s.model_copy(update={"split": Split.TRAIN, "mask": None}) if s.labels else s for s in parts.samples
+    )
+    run = new_run(shown, anomaly=settings)
+    train.fit(run)
+    assert len(anomaly.load(run).judge.heads) == 4
+
+
+def test_without_labelled_defects_the_bank_stays_alone(new_run, recipe):
+    method = {"method": "corrected_bank", "vectors": 128}
+    settings = type(recipe).model_validate({**recipe.model_dump(mode="json", by_alias=True), "anomaly": method}).anomaly
+    run = new_run(anomaly=settings)
+    train.fit(run)
+    judge = anomaly.load(run).judge
+    assert len(judge.heads) == 0
+    assert "the memory bank stays alone" in judge.text()

@@ -134,7 +134,8 @@ def _prepared(recipe: Recipe) -> Prepared:
         return prepare(
             recipe.data,
             recipe.input,
-            one_class=recipe.task == "anomaly",
+            one_class=recipe.one_class,
+            defects_teach=recipe.defects_teach,
             progress=lambda done, total: progress("read images", done, total),
         )
 

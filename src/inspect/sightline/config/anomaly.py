@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -29,4 +29,13 @@ class MemoryBank(Section):
     )
 
 
-Anomaly = MemoryBank
+class CorrectedBank(MemoryBank):
+    """A memory bank, corrected by small networks that the labelled defects of the train part teach."""
+
+    method: Literal["corrected_bank"] = "corrected_bank"  # type: ignore[assignment]
+    vectors: Whole = Field(2048, ge=16, le=65_536, description="Vectors of good parts that are kept.")
+    width: Whole = Field(64, ge=4, le=512, description="Channels of the networks that defects teach.")
+    steps: Whole = Field(400, ge=1, le=100_000, description="Steps that each of them learns.")
+
+
+Anomaly = Annotated[MemoryBank | CorrectedBank, Field(discriminator="method")]

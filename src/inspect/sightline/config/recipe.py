@@ -185,6 +185,16 @@ class Recipe(Section):
     track: Tracking = Field(Tracking(), description="Where the experiment is recorded.")
     card: Card = Field(Card(), description="What the model card says.")
 
+    @property
+    def one_class(self) -> bool:
+        """Whether the model learns good parts, and no types of defect."""
+        return self.task == "anomaly"
+
+    @property
+    def defects_teach(self) -> bool:
+        """Whether defects of the train part are learned from."""
+        return not self.one_class or self.anomaly.method != "memory_bank"
+
     @model_validator(mode="before")
     @classmethod
     def _validates_nothing_by_default(cls, values: Any) -> Any:  # noqa: ANN401 - whatever the file holds

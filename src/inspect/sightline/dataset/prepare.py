@@ -47,6 +47,7 @@ def prepare(
     preprocess: Preprocess | None = None,
     *,
     one_class: bool = False,
+    defects_teach: bool = True,
     progress: Progress | None = None,
 ) -> Prepared:
     """Reads, scans, groups, splits and checks.
@@ -54,7 +55,8 @@ def prepare(
     Args:
         data: The recipe's section.
         preprocess: The model's input, to compare sizes and depths with; the images are not changed.
-        one_class: Whether training is on good parts alone (task ``anomaly``).
+        one_class: Whether good parts are learned, and no types of defect (task ``anomaly``).
+        defects_teach: Whether defects are learned from; if not, they are kept for measuring.
         progress: Told how many of how many images were looked into.
 
     Raises:
@@ -70,6 +72,6 @@ def prepare(
             hint="Is data.root the folder of the images, and data.reader their layout?",
         )
     grouped = group(scanned.samples, scanned.thumbnails, data.split.near_duplicates)
-    divided = index.with_samples(split(grouped, data.split, one_class=one_class))
+    divided = index.with_samples(split(grouped, data.split, one_class=one_class, defects_teach=defects_teach))
     report = check(divided, scanned, data, preprocess, one_class=one_class, left_out=readers.left_out(data))
     return Prepared(divided, report, data)

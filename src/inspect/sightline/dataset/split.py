@@ -32,7 +32,9 @@ _NEED = (Split.TRAIN, Split.TEST, Split.CALIBRATE, Split.VALIDATE)
 Shares = Mapping[Split, float]
 
 
-def split(samples: Sequence[Sample], plan: SplitPlan, *, one_class: bool = False) -> tuple[Sample, ...]:
+def split(
+    samples: Sequence[Sample], plan: SplitPlan, *, one_class: bool = False, defects_teach: bool = True
+) -> tuple[Sample, ...]:
     """Gives every sample a part.
 
     What the reader put into validate, calibrate or test stays there, and nothing is added to it but rows of the same
@@ -42,7 +44,8 @@ def split(samples: Sequence[Sample], plan: SplitPlan, *, one_class: bool = False
     Args:
         samples: Rows with digest, and group where several belong together.
         plan: Shares and seed.
-        one_class: Whether training is on good parts alone.
+        one_class: Whether good parts are learned, and no types of defect.
+        defects_teach: Whether defects are learned from.
     """
     given = {s.split for s in samples if s.split is not None}
     missing = missing_parts(given, plan)
@@ -59,7 +62,7 @@ def split(samples: Sequence[Sample], plan: SplitPlan, *, one_class: bool = False
         else:
             parts[name] = part
     shares = _shares(plan, missing or _NEED)
-    defective = {name for name, labels in free.items() if one_class and "" not in labels}
+    defective = {name for name, labels in free.items() if not defects_teach and "" not in labels}
     least = {Split.TRAIN: FEWEST_TO_LEARN, Split.CALIBRATE: FEWEST_TO_CALIBRATE} if one_class else {}
     parts |= _placed({name: free[name] for name in free if name not in defective}, shares, plan.seed, least)
     parts |= _placed({name: free[name] for name in defective}, _measuring(shares), plan.seed, {})

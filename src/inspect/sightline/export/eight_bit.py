@@ -59,11 +59,11 @@ def add(
     session = Session(made)
     agreement = []
     for name, part in zip(("calibrate", "test"), parts, strict=True):
-        if not part.samples:
+        if name == "test" and not part.samples:
             continue
         found = sweep(session.run, part.samples, index, spec, stage=f"int8, {name}", progress=progress)
         agreement.append(quantize.compare(name, part.scores, found.scores, part.defective, part.policy, part.classes))
-    refused = quantize.gate(agreement[0]) if agreement else "there is no image to compare on"
+    refused = quantize.gate(agreement[0])
     if refused:
         tqdm.write(f"no int8 model: {refused}")
         return None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import time
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 
 import psutil
 import torch
@@ -12,16 +13,20 @@ from torch import nn
 from tqdm import tqdm
 
 from sightline.config import Recipe
+from sightline.config.anomaly import CorrectedBank as Corrected
 from sightline.errors import TrainError
 from sightline.index import Sample, Split
 from sightline.runs import Progress, RunFolder
 from sightline.train import checkpoint
 from sightline.train.anomaly.bank import MemoryBank, learn
+from sightline.train.anomaly.corrected import CorrectedBank, learn_corrected
 from sightline.train.anomaly.detector import Detector, backbone, settle
+from sightline.train.anomaly.masks import covered
 from sightline.train.anomaly.screen import Screening, screen
-from sightline.train.anomaly.store import stored
+from sightline.train.anomaly.store import Store, stored
 from sightline.train.callbacks import BEST
 from sightline.train.networks import load_weights
+from sightline.train.networks.network import Seeing
 from sightline.train.origin import check_same, origin
 
 SUSPICIOUS = "suspicious.csv"
@@ -53,27 +58,51 @@ def fit(run: RunFolder, *, progress: Progress) -> None:
     if report is not None:
         tqdm.write(report.text())
     settle(seeing)
-    samples = [sample for sample in run.index.part(Split.TRAIN) if sample.good]
-
-    def told(done: int, total: int) -> None:
-        progress("features", done, total)
-
-    with stored(seeing.see, samples, run.index, recipe.input, folder=run.path, progress=told) as store:
-        seen = screen(store, samples, recipe.anomaly)
-        kept = _kept(seen, samples, recipe)
-        judge = learn(store, kept, recipe.anomaly)
+    seen, judge = _learned(run, seeing, progress)
     detector = Detector(seeing, judge, recipe.anomaly.worst)
     content = {"network": detector.state_dict(), "run": origin(run)}
-    _tell(run, seen, samples)
     checkpoint.save(content, run.checkpoints / BEST)
     figures = {
-        "train/images": len(kept),
+        "train/images": len(_kept(seen, recipe)),
         "train/suspicious": len(seen.suspicious),
-        "train/vectors": len(judge.vectors),
         "train/seconds": time.monotonic() - start,
         "train/memory_mb": psutil.Process().memory_info().rss / 2**20,
     }
     run.metrics(figures, step=0)
+
+
+def _learned(run: RunFolder, seeing: Seeing, progress: Progress) -> tuple[Screening, nn.Module]:
+    """Looks through the images of the train part, says what was seen, and learns the rest."""
+    recipe, train = run.recipe, run.index.part(Split.TRAIN)
+    good = [sample for sample in train if sample.good]
+    with _stored(run, seeing, good, "features", progress) as store:
+        seen = screen(store, good, recipe.anomaly)
+        _tell(run, seen, good)
+        kept = _kept(seen, recipe)
+        if not isinstance(recipe.anomaly, Corrected):
+            return seen, learn(store, kept, recipe.anomaly)
+        defects = [sample for sample in train if not sample.good]
+        with _stored(run, seeing, defects, "features of defects", progress) as known:
+            judge = learn_corrected(
+                store.only(kept),
+                known,
+                [good[row] for row in kept],
+                defects,
+                *covered(defects, run.index, recipe.input, store.grid),
+                recipe.anomaly,
+                seed=recipe.seed,
+            )
+    tqdm.write(judge.text())
+    return seen, judge
+
+
+def _stored(
+    run: RunFolder, seeing: Seeing, samples: Sequence[Sample], stage: str, progress: Progress
+) -> AbstractContextManager[Store]:
+    def told(done: int, total: int) -> None:
+        progress(stage, done, total)
+
+    return stored(seeing.see, samples, run.index, run.recipe.input, folder=run.path, progress=told)
 
 
 def check(recipe: Recipe) -> None:
@@ -110,13 +139,17 @@ def load(run: RunFolder) -> Detector:
 
 
 def _empty_judge(recipe: Recipe, state: dict[str, torch.Tensor]) -> nn.Module:
+    """A judge of the shapes that a saved one has."""
     own = {name.removeprefix("judge."): value for name, value in state.items() if name.startswith("judge.")}
-    return MemoryBank.like(own, context=recipe.anomaly.context)
+    settings = recipe.anomaly
+    if isinstance(settings, Corrected):
+        return CorrectedBank.like(own, settings)
+    return MemoryBank.like(own, context=settings.context)
 
 
-def _kept(seen: Screening, samples: Sequence[Sample], recipe: Recipe) -> list[int]:
+def _kept(seen: Screening, recipe: Recipe) -> list[int]:
     out = set(seen.suspicious) if recipe.anomaly.suspicious == "leave_out" else set()
-    return [row for row in range(len(samples)) if row not in out]
+    return [row for row in range(len(seen.scores)) if row not in out]
 
 
 def _tell(run: RunFolder, seen: Screening, samples: Sequence[Sample]) -> None:

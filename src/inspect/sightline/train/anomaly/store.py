@@ -31,20 +31,32 @@ class Store:
     """Features of N images.
 
     Args:
-        values: float16 (N, C, h, w), in memory or on disk.
+        values: float16 (M, C, h, w), in memory or on disk.
+        rows: Which of the M they are; None for all.
     """
 
-    def __init__(self, values: np.ndarray) -> None:
+    def __init__(self, values: np.ndarray, rows: Sequence[int] | None = None) -> None:
         self._values = values
+        self._rows = np.arange(len(values)) if rows is None else np.asarray(rows, np.int64)
 
     def __len__(self) -> int:
         """How many images."""
-        return len(self._values)
+        return len(self._rows)
+
+    def only(self, rows: Sequence[int]) -> Store:
+        """Some of the images, without copying anything."""
+        return Store(self._values, self._rows[np.asarray(rows, np.int64)].tolist())
+
+    @property
+    def grid(self) -> tuple[int, int]:
+        """H and w."""
+        return int(self._values.shape[2]), int(self._values.shape[3])
 
     def batches(self, rows: Sequence[int]) -> Iterator[Tensor]:
         """Features of some images, float32 [at most 16, C, h, w] at a time, in the order asked for."""
         for start in range(0, len(rows), BATCH):
-            yield torch.from_numpy(self._values[list(rows[start : start + BATCH])]).float()
+            some = self._rows[list(rows[start : start + BATCH])]
+            yield torch.from_numpy(self._values[some]).float()
 
 
 @contextmanager
@@ -61,7 +73,7 @@ def stored(
 
     Args:
         embed: The backbone.
-        samples: Rows of the index, at least one.
+        samples: Rows of the index; of none the store is empty.
         index: Tells where the files lie.
         preprocess: The recipe's.
         folder: Where the temporary file goes.
@@ -90,6 +102,9 @@ def stored(
             raise TrainError(
                 f"features cannot be kept in {folder}: {error.strerror}", hint="Make room, then train again."
             ) from error
+        if not samples:
+            yield Store(np.zeros((0, 1, 1, 1), np.float16))
+            return
         values = np.memmap(path, np.float16, "r", shape=(len(samples), *shape))
         yield Store(values)
         del values  # Windows removes no file that is mapped
