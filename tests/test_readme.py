@@ -9,12 +9,12 @@ import pytest
 import yaml
 
 from bundle_factory import SIDE, frame_of, write_bundle
-from sightline import cli, config, image, synth
+from sightline import bundle, cli, config, image, synth
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = ("README.md", "CONTRIBUTING.md", "data/README.md", "models/README.md")
 # What a reader is told to train takes minutes, and has tests of its own.
-PARSED_ONLY = ("train", "track", "export", "demo")
+PARSED_ONLY = ("train", "track", "export", "demo", "commission", "evaluate")
 
 
 def _blocks(page, *languages):
@@ -49,6 +49,8 @@ def workplace(tmp_path, monkeypatch):
         made = write_bundle(tmp_path / "colours")
         (tmp_path / place).parent.mkdir(parents=True)
         made.rename(tmp_path / place)
+    (tmp_path / "commissioned").mkdir()
+    bundle.pack(tmp_path / "models" / "steel-strip-1.0.0", tmp_path / "commissioned" / "photos-1.0.0.zip")
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -77,7 +79,7 @@ def test_commands_do_what_the_readme_says(workplace, capsys):
         assert (workplace / made).exists(), made
 
 
-@pytest.mark.parametrize("recipe", _blocks("README.md", "yaml"), ids=["shortest", "annotated"])
+@pytest.mark.parametrize("recipe", _blocks("README.md", "yaml"), ids=["shortest", "good-parts", "annotated"])
 def test_recipe_is_valid(recipe, tmp_path):
     (tmp_path / "my-part.yaml").write_text(recipe, encoding="utf-8")
     loaded = config.load(tmp_path / "my-part.yaml")

@@ -27,6 +27,7 @@ FEWEST = 4
 
 _PARTS = 4
 _DRAWN_TO_BANK = 1.0  # penalty on the heads' weight
+_MOST = 1.0  # of the heads: a handful of defects must not outweigh what all the good parts say
 
 
 class CorrectedBank(nn.Module):
@@ -168,4 +169,4 @@ def _share(bank: Tensor, head: Tensor, defective: Tensor) -> float:
         return float((weight * each).sum() + _DRAWN_TO_BANK * parameters[1] ** 2)
 
     found = minimize(loss, np.array([1.0, 0.1, 0.0]), method="L-BFGS-B", bounds=[(0.05, 20), (0, 20), (-50, 50)]).x
-    return float(found[1] / found[0])
+    return min(_MOST, float(found[1] / found[0]))
