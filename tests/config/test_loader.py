@@ -103,7 +103,7 @@ trian: 3
     expected = [
         "@:1: name: expected lower-case letters, digits and hyphens, such as steel-strip, got 'Bad Name'",
         "@:2: version: expected text, got 1.0; put it in quotes",
-        "@:3: task: expected classify, got 'clasify'. Did you mean `classify`?",
+        "@:3: task: expected classify or anomaly, got 'clasify'. Did you mean `classify`?",
         "@:4: data.root: expected a value, got nothing: Folder of the images",
         "@:5: data.rooot: unknown key. Did you mean `root`?",
         "@:6: data.reader.kind: expected coco or csv or",

@@ -12,7 +12,7 @@ from sightline.config.section import Section, Share, Whole
 class MemoryBank(Section):
     """Compares each place of a frame with what good parts look like, kept as a bank of feature vectors."""
 
-    method: Literal["memory_bank"] = "memory_bank"
+    method: Literal["memory_bank"] = Field("memory_bank", description="How good parts are learned.")
     vectors: Whole = Field(
         8192, ge=16, le=65_536, description="Vectors of good parts that are kept; more see finer differences, and cost."
     )
@@ -32,7 +32,9 @@ class MemoryBank(Section):
 class CorrectedBank(MemoryBank):
     """A memory bank, corrected by small networks that the labelled defects of the train part teach."""
 
-    method: Literal["corrected_bank"] = "corrected_bank"  # type: ignore[assignment]
+    method: Literal["corrected_bank"] = Field(  # type: ignore[assignment]
+        "corrected_bank", description="How good parts and labelled defects are learned."
+    )
     vectors: Whole = Field(2048, ge=16, le=65_536, description="Vectors of good parts that are kept.")
     width: Whole = Field(64, ge=4, le=512, description="Channels of the networks that defects teach.")
     steps: Whole = Field(400, ge=1, le=100_000, description="Steps that each of them learns.")
