@@ -160,6 +160,7 @@ class TestList:
             process.stdin.write(f"{parts / 'ok.png'}\n".encode())
             process.stdin.flush()
             assert process.stdout.readline()
+            time.sleep(0.3)  # what is written is counted next
             process.send_signal(signal.SIGINT)
             assert process.wait(30) == 130
             assert b"1 images: 1 OK" in process.stderr.read()
