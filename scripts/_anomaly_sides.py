@@ -29,6 +29,8 @@ from sightline.index import Split as Part
 
 ANOMALIB = "2.7.0"
 SEED = 0
+THREADS = "OMP_NUM_THREADS"
+"""The variable of the environment that tells torch its threads."""
 
 _REQUIREMENTS = (
     f"anomalib=={ANOMALIB}",
@@ -275,9 +277,10 @@ def watch(command: Sequence[str], folder: Path, limits: tuple[float, int]) -> Se
 
 
 def now() -> str:
-    """The time, and how many programs want to run."""
+    """The time, how many programs want to run, and how many threads a fit may have if somebody said so."""
     load = f", load {os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else ""
-    return f"{datetime.now().astimezone():%Y-%m-%d %H:%M}{load}"
+    threads = f", OMP_NUM_THREADS={os.environ[THREADS]}" if THREADS in os.environ else ""
+    return f"{datetime.now().astimezone():%Y-%m-%d %H:%M}{load}{threads}"
 
 
 def _steps(folder: Path) -> dict[str, dict[str, Any]]:

@@ -11,7 +11,8 @@ def bank(count, context, random):
     """A bank of random vectors in a random subspace of 4 of 6 dimensions."""
     axes = torch.linalg.qr(torch.randn((6, 4), generator=random)).Q
     vectors, spacing = torch.randn((count, 4), generator=random), torch.rand(count, generator=random) + 0.5
-    return MemoryBank(torch.randn(6, generator=random), axes, vectors, spacing, context=context)
+    mean = torch.randn(6, generator=random)
+    return MemoryBank(mean, axes, vectors, spacing, context=context, worst=0.04)
 
 
 @settings(max_examples=30, deadline=None)
@@ -25,15 +26,17 @@ def test_the_distance_is_that_to_the_nearest_vector_by_its_spacing(seed):
     assert torch.allclose(made.distances(places), torch.stack(slow).amin(0), atol=2e-3)
 
 
-def test_heat_is_higher_where_a_place_is_odd_and_everywhere_if_the_whole_frame_is():
+def test_one_odd_place_is_hot_and_a_frame_that_is_odd_everywhere_scores_higher_still():
     random = torch.Generator().manual_seed(0)
     usual = 0.1 * torch.randn((1, 6, 8, 8), generator=random)
-    made = MemoryBank(torch.zeros(6), torch.eye(6), usual.permute(0, 2, 3, 1).flatten(0, 2), torch.ones(64), context=1)
+    vectors = usual.permute(0, 2, 3, 1).flatten(0, 2)
+    made = MemoryBank(torch.zeros(6), torch.eye(6), vectors, torch.ones(64), context=1, worst=0.04)
     odd = usual.clone()
     odd[:, :, 2, 5] += 3
-    heat = made(odd)
+    (low, _), (high, heat), (highest, _) = (made(frame) for frame in (usual, odd, usual + 3))
     assert heat.flatten().argmax() == 2 * 8 + 5
-    assert float(heat.min()) > float(made(usual).max())
+    assert float(heat[0, 0, 7, 0]) < 0.1
+    assert float(low) < float(high) < float(highest)
 
 
 def test_the_score_is_the_mean_of_the_worst_places():

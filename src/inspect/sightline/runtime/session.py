@@ -46,7 +46,7 @@ class Session:
         try:
             self._session = onnxruntime.InferenceSession(
                 model,
-                _options(self.threads),
+                session_options(self.threads),
                 providers=["CPUExecutionProvider"],
                 enable_fallback=0,  # a second attempt would be the same, and is announced on standard output
             )
@@ -100,7 +100,8 @@ class Session:
         )
 
 
-def _options(threads: int) -> onnxruntime.SessionOptions:
+def session_options(threads: int) -> onnxruntime.SessionOptions:
+    """How every model is run: on so many threads, which do not spin while they wait."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL

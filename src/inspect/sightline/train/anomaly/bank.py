@@ -6,8 +6,8 @@ of a pretrained network, averaged over neighbouring places, against a coreset of
 - Principal components first. A few dozen hold nearly all that good parts differ in; the rest is noise that costs time.
 - Distances are taken relative to how far the vectors of the bank lie apart there, the idea of the local outlier factor
   (Breunig, Kriegel, Ng & Sander 2000): what is far from the usual is odder among parts that are all alike.
-- Heat is blurred, and its mean over the frame is added: a defect as large as the frame is nowhere much hotter than
-  elsewhere.
+- Heat is blurred, and the frame's score counts how far its mean is above the usual, too: a defect as large as the frame
+  is nowhere much hotter than elsewhere. The map does not, or the whole of a defective frame would look odd.
 - Beyond the frame lies nothing, which counts as 0 in the averages. Vectors of the rim are shorter by that, so that the
   rim, where light and fixture vary most, weighs less.
 """
@@ -30,7 +30,7 @@ _BLOCK = 2048
 
 
 class MemoryBank(nn.Module):
-    """Features [B, C, h, w] to heat [B, 1, h, w].
+    """Features [B, C, h, w] to scores [B, 1] and heat [B, 1, h, w].
 
     Args:
         mean: float32 (C,) of good parts' features.
@@ -38,11 +38,15 @@ class MemoryBank(nn.Module):
         vectors: float32 (K, D) of good parts.
         spacing: float32 (K,) how far from each its neighbours in the bank are.
         context: Places along each side of the window that features are averaged over; an odd number.
+        worst: Share of the places that a frame is judged by.
     """
 
-    def __init__(self, mean: Tensor, axes: Tensor, vectors: Tensor, spacing: Tensor, *, context: int) -> None:
+    def __init__(
+        self, mean: Tensor, axes: Tensor, vectors: Tensor, spacing: Tensor, *, context: int, worst: float
+    ) -> None:
         super().__init__()
-        self.context = context
+        self.context, self.worst = context, worst
+        self.register_buffer("usual", torch.zeros(1))
         self.register_buffer("mean", mean)
         self.register_buffer("axes", axes)
         self.register_buffer("vectors", vectors)
@@ -50,6 +54,7 @@ class MemoryBank(nn.Module):
         self.register_buffer(
             "blur", torch.outer(torch.tensor(_BLUR), torch.tensor(_BLUR))[None, None], persistent=False
         )
+        self.usual: Tensor
         self.mean: Tensor
         self.axes: Tensor
         self.vectors: Tensor
@@ -57,16 +62,22 @@ class MemoryBank(nn.Module):
         self.blur: Tensor
 
     @classmethod
-    def like(cls, state: dict[str, Tensor], *, context: int) -> MemoryBank:
+    def like(cls, state: dict[str, Tensor], settings: Settings) -> MemoryBank:
         """An empty bank of the shapes that a saved one has."""
-        return cls(*(torch.zeros_like(state[name]) for name in ("mean", "axes", "vectors", "spacing")), context=context)
+        blank = [torch.zeros_like(state[name]) for name in ("mean", "axes", "vectors", "spacing")]
+        return cls(*blank, context=settings.context, worst=settings.worst)
 
-    def forward(self, features: Tensor) -> Tensor:
-        """Measures how far each place is from the bank, and spreads it a little."""
+    def forward(self, features: Tensor) -> tuple[Tensor, Tensor]:
+        """Scores of the frames and heat of their places: a place's heat is the score of a frame like it, else usual."""
+        heat, whole = self.heat(features)
+        return frame_scores(heat, self.worst) + whole, heat
+
+    def heat(self, features: Tensor) -> tuple[Tensor, Tensor]:
+        """Heat [B, 1, h, w], and how far each frame's mean distance is above the usual one, [B, 1]."""
         places = averaged(features, self.context).flatten(2).transpose(1, 2)
         distance = torch.unflatten(self.distances(places), 1, features.shape[2:]).unsqueeze(1)
         around = functional.pad(distance, (2, 2, 2, 2), mode="replicate")
-        return functional.conv2d(around, self.blur) + distance.mean((2, 3), keepdim=True)
+        return functional.conv2d(around, self.blur) + self.usual, distance.mean((2, 3)) - self.usual
 
     def distances(self, places: Tensor) -> Tensor:
         """Distance [B, P] of places [B, P, C] to the bank: the least |x - v| / sqrt(spacing of v) over its vectors v.
@@ -101,7 +112,7 @@ def learn(store: Store, rows: Sequence[int], settings: Settings, *, share: float
     for features in store.batches(rows):
         coreset.add((_places(features, settings.context) - mean) @ axes)
     vectors = coreset.vectors()
-    return MemoryBank(mean, axes, vectors, _spacing(vectors), context=settings.context)
+    return MemoryBank(mean, axes, vectors, _spacing(vectors), context=settings.context, worst=settings.worst)
 
 
 def frame_scores(heat: Tensor, worst: float) -> Tensor:

@@ -31,7 +31,7 @@ _MOST = 1.0  # of the heads: a handful of defects must not outweigh what all the
 
 
 class CorrectedBank(nn.Module):
-    """Features [B, C, h, w] to heat [B, 1, h, w].
+    """Features [B, C, h, w] to scores [B, 1] and heat [B, 1, h, w].
 
     Args:
         bank: Filled with all good frames.
@@ -55,7 +55,7 @@ class CorrectedBank(nn.Module):
         count = len({name.split(".")[1] for name in state if name.startswith("heads.")})
         blank = [state[f"heads.{number}.mean"].flatten() for number in range(count)]
         heads = [Head(mean, mean, settings.width) for mean in blank]
-        return cls(MemoryBank.like(own, context=settings.context), 0.0, 1.0, heads, 0.0)
+        return cls(MemoryBank.like(own, settings), 0.0, 1.0, heads, 0.0)
 
     def text(self) -> str:
         """What became of the defects, for a person."""
@@ -63,13 +63,14 @@ class CorrectedBank(nn.Module):
             return f"fewer than {FEWEST} different labelled defects in the train part: the memory bank stays alone"
         return f"labelled defects correct the memory bank with a weight of {float(self.scale[2]):.2f}"
 
-    def forward(self, features: Tensor) -> Tensor:
-        """The bank's distance, standardised, and the heads' share; softplus keeps it above 0 and in its order."""
-        odd = (self.bank(features) - self.scale[0]) / self.scale[1]
-        if not len(self.heads):
-            return functional.softplus(odd)
-        said = torch.stack([head(features, odd) for head in self.heads]).mean(0)
-        return functional.softplus(odd + self.scale[2] * said)
+    def forward(self, features: Tensor) -> tuple[Tensor, Tensor]:
+        """The bank's distance, standardised, and the heads' share; softplus keeps both above 0 and in their order."""
+        heat, whole = self.bank.heat(features)
+        odd, beside = (heat - self.scale[0]) / self.scale[1], whole / self.scale[1]
+        if len(self.heads):
+            said = torch.stack([head(features, odd) for head in self.heads]).mean(0)
+            odd = odd + self.scale[2] * said
+        return functional.softplus(frame_scores(odd, self.bank.worst) + beside), functional.softplus(odd)
 
 
 def learn_corrected(
@@ -97,14 +98,15 @@ def learn_corrected(
     """
     bank = learn(good, range(len(good)), settings)
     parts = _dealt(good_samples)
-    odd = _unseen(good, parts, settings)
+    odd, usual = _unseen(good, parts, settings)
+    bank.usual.fill_(usual)
     mean, deviation = float(odd.mean()), max(float(odd.std()), 1e-6)
     of_defects = _dealt(defect_samples)
     if len({sample.group or sample.path for sample in defect_samples}) < FEWEST:
         return CorrectedBank(bank, mean, deviation, [], 0.0)
     fine = _frames(good, (odd - mean) / deviation)
     with torch.no_grad():
-        far = torch.cat([bank(features) for features in defects.batches(range(len(defects)))])
+        far = torch.cat([bank.heat(features)[0] for features in defects.batches(range(len(defects)))])
     bad = Frames(
         torch.cat([features.half() for features in defects.batches(range(len(defects)))]),
         (far - mean) / deviation,
@@ -131,18 +133,21 @@ def _dealt(samples: Sequence[Sample]) -> NDArray[np.int64]:
     return np.array([part[s.group or s.digest or s.path] for s in samples], np.int64)
 
 
-def _unseen(good: Store, parts: NDArray[np.int64], settings: Settings) -> Tensor:
-    """Heat (N, 1, h, w) of each good frame by a bank without its part."""
+def _unseen(good: Store, parts: NDArray[np.int64], settings: Settings) -> tuple[Tensor, float]:
+    """Heat (N, 1, h, w) of each good frame by a bank without its part, and the mean distance of its places."""
     found: dict[int, Tensor] = {}
+    whole = []
     for part in range(_PARTS):
         inside, outside = np.flatnonzero(parts == part), np.flatnonzero(parts != part)
         if not len(inside) or not len(outside):
             continue
         judge = learn(good, outside.tolist(), settings)
         with torch.no_grad():
-            heat = torch.cat([judge(features) for features in good.batches(inside.tolist())])
-        found |= dict(zip(inside.tolist(), heat, strict=True))
-    return torch.stack([found[row] for row in range(len(parts))])
+            seen = [judge.heat(features) for features in good.batches(inside.tolist())]
+        found |= dict(zip(inside.tolist(), torch.cat([heat for heat, _ in seen]), strict=True))
+        whole += [mean for _, mean in seen]
+    usual = float(torch.cat(whole).mean())
+    return torch.stack([found[row] for row in range(len(parts))]) + usual, usual
 
 
 def _frames(good: Store, odd: Tensor) -> Frames:

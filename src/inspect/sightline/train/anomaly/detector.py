@@ -11,7 +11,6 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from sightline.config import Preprocess
 from sightline.config.recipe import Model
-from sightline.train.anomaly.bank import frame_scores
 from sightline.train.networks.backbone import extract
 from sightline.train.networks.network import Seeing
 
@@ -25,19 +24,17 @@ class Detector(Seeing):
 
     Args:
         seeing: The backbone.
-        judge: Features [B, C, h, w] to heat [B, 1, h, w], 0 or more.
-        worst: Share of the places whose mean heat is the frame's score.
+        judge: Features [B, C, h, w] to scores [B, 1] and heat [B, 1, h, w], 0 or more.
     """
 
-    def __init__(self, seeing: Seeing, judge: nn.Module, worst: float) -> None:
+    def __init__(self, seeing: Seeing, judge: nn.Module) -> None:
         super().__init__(seeing.features, seeing.normalise)
         self.judge = judge
-        self.worst = worst
 
     def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
         """Images uint8 [B, H, W, 3] to scores, float32 [B, 1], and heat, float32 [B, 1, h, w]; 0 or more."""
-        heat = self.judge(self.see(image))
-        return frame_scores(heat, self.worst), heat
+        scores, heat = self.judge(self.see(image))
+        return scores, heat
 
 
 def backbone(model: Model, preprocess: Preprocess) -> Seeing:

@@ -59,7 +59,7 @@ def fit(run: RunFolder, *, progress: Progress) -> None:
         tqdm.write(report.text())
     settle(seeing)
     seen, judge = _learned(run, seeing, progress)
-    detector = Detector(seeing, judge, recipe.anomaly.worst)
+    detector = Detector(seeing, judge)
     content = {"network": detector.state_dict(), "run": origin(run)}
     checkpoint.save(content, run.checkpoints / BEST)
     figures = {
@@ -80,10 +80,12 @@ def _learned(run: RunFolder, seeing: Seeing, progress: Progress) -> tuple[Screen
         _tell(run, seen, good)
         kept = _kept(seen, recipe)
         if not isinstance(recipe.anomaly, Corrected):
-            return seen, learn(store, kept, recipe.anomaly)
+            judge = learn(store, kept, recipe.anomaly)
+            judge.usual.fill_(seen.usual)
+            return seen, judge
         defects = [sample for sample in train if not sample.good]
         with _stored(run, seeing, defects, "features of defects", progress) as known:
-            judge = learn_corrected(
+            corrected = learn_corrected(
                 store.only(kept),
                 known,
                 [good[row] for row in kept],
@@ -92,8 +94,8 @@ def _learned(run: RunFolder, seeing: Seeing, progress: Progress) -> tuple[Screen
                 recipe.anomaly,
                 seed=recipe.seed,
             )
-    tqdm.write(judge.text())
-    return seen, judge
+    tqdm.write(corrected.text())
+    return seen, corrected
 
 
 def _stored(
@@ -131,7 +133,7 @@ def load(run: RunFolder) -> Detector:
     try:
         state = content["network"]
         judge = _empty_judge(recipe, state)
-        detector = Detector(settle(backbone(recipe.model, recipe.input)), judge, recipe.anomaly.worst)
+        detector = Detector(settle(backbone(recipe.model, recipe.input)), judge)
         detector.load_state_dict(state)
     except (KeyError, RuntimeError, TypeError) as error:
         raise TrainError(f"{run.checkpoints / BEST} holds other weights than the recipe's network has") from error
@@ -144,7 +146,7 @@ def _empty_judge(recipe: Recipe, state: dict[str, torch.Tensor]) -> nn.Module:
     settings = recipe.anomaly
     if isinstance(settings, Corrected):
         return CorrectedBank.like(own, settings)
-    return MemoryBank.like(own, context=settings.context)
+    return MemoryBank.like(own, settings)
 
 
 def _kept(seen: Screening, recipe: Recipe) -> list[int]:

@@ -12,7 +12,7 @@ from sklearn.cluster import KMeans
 
 from sightline.config.anomaly import MemoryBank as Settings
 from sightline.index import Sample
-from sightline.train.anomaly.bank import averaged, frame_scores, learn
+from sightline.train.anomaly.bank import averaged, learn
 from sightline.train.anomaly.store import Store
 
 _BANK = 0.25  # of the final bank's size: enough to see what is odd
@@ -28,27 +28,29 @@ class Screening:
 
     Attributes:
         scores: float64 (N,) how unlike the others each image is, judged by a bank that did not see it.
+        usual: Mean distance of their places from such a bank.
         suspicious: Rows of images quite unlike all others, the most unlike first.
         products: Rows of each of two products if there seem to be two, else empty.
     """
 
     scores: NDArray[np.float64]
+    usual: float
     suspicious: tuple[int, ...]
     products: tuple[tuple[int, ...], ...]
 
 
 def screen(store: Store, samples: Sequence[Sample], settings: Settings) -> Screening:
     """Judges each half of the images by what the other half shows; twins lie in one half."""
-    scores = np.zeros(len(samples))
+    scores, distances = np.zeros(len(samples)), np.zeros(len(samples))
     halves = _halves(samples)
     for half, other in (halves, halves[::-1]):
         judge = learn(store, other, settings, share=_BANK)
         with torch.no_grad():
-            found = [frame_scores(judge(features), settings.worst)[:, 0] for features in store.batches(half)]
-        scores[half] = torch.cat(found).double().numpy()
+            found = [(judge(features)[0], judge.heat(features)[1]) for features in store.batches(half)]
+        scores[half], distances[half] = (torch.cat(part)[:, 0].double().numpy() for part in zip(*found, strict=True))
     every = store.batches(range(len(samples)))
     means = np.concatenate([averaged(features, settings.context).mean((2, 3)).numpy() for features in every])
-    return Screening(scores, _odd(scores), _products(means))
+    return Screening(scores, float(distances.mean()), _odd(scores), _products(means))
 
 
 def _halves(samples: Sequence[Sample]) -> tuple[list[int], list[int]]:
