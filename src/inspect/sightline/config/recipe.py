@@ -205,6 +205,11 @@ class Recipe(Section):
                 return values | {"data": values["data"] | {"split": {"validate": 0.0} | split}}
         return values
 
+    @field_validator("anomaly", mode="before")
+    @classmethod
+    def _fills_a_memory_bank_by_default(cls, value: object) -> object:
+        return {"method": "memory_bank"} | value if isinstance(value, dict) else value
+
     @model_validator(mode="after")
     def _asks_an_anomaly_model_for_nothing_else(self) -> Recipe:
         if self.task != "anomaly" and self.decide.rule == "overkill":
