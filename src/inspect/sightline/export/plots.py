@@ -165,7 +165,7 @@ def heaps(scored: Scored) -> Figure:
         axes.set_title(f"{name} ({len(score):,})", fontsize=9, loc="left")
         _plain(axes)
     rarity = every[0].secondary_xaxis("top")
-    rarity.set_xticks([n / (1 + n) for n in (1, 2, 3, 4)], ["1 in 10", "100", "1,000", "10,000"], fontsize=8)
+    rarity.set_xticks([n / (1 + n) for n in (1, 2, 4)], ["1 in 10", "100", "10,000"], fontsize=8)
     figure.supxlabel("score (dashed: threshold); above: so rarely a good part scores as high", fontsize=9)
     return figure
 
