@@ -7,22 +7,18 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 import os
 import subprocess
 import sys
-import time
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
-import psutil
 from pydantic import BaseModel, ConfigDict
 
 import _environment
 from _anomaly_split import Split
+from _watched import Seen, watch
 from sightline.errors import SightlineError
 from sightline.index import Index
 from sightline.index import Split as Part
@@ -40,7 +36,6 @@ _REQUIREMENTS = (
     "onnx",
     "onnxscript",
 )
-_POLL = 0.1  # seconds
 _CALIBRATE = 60  # good tiles that scores are calibrated on
 
 
@@ -137,14 +132,8 @@ def sightline_side(split: Split, setup: Setup, folder: Path, *, labelled: bool) 
     (folder / "job.json").write_text(json.dumps(job), encoding="utf-8")
     worker = Path(__file__).with_name("_sightline_worker.py")
     seen = watch([sys.executable, str(worker), str(folder / "job.json")], folder, setup.limits)
-    side = Side(
-        name="Sightline corrected_bank" if labelled else "Sightline memory_bank",
-        labelled=len(split.labelled) if labelled else 0,
-        stopped=seen.stopped,
-        peak_bytes=seen.peak_bytes,
-        limits=setup.limits,
-        measured=now(),
-    )
+    name = "Sightline corrected_bank" if labelled else "Sightline memory_bank"
+    side = _begun(name, seen, setup, labelled=len(split.labelled) if labelled else 0)
     if seen.stopped:
         return side
     bundle, precisions = Path(seen.steps["exported"]["folder"]), seen.steps["scored"]["precisions"]
@@ -198,13 +187,7 @@ def anomalib_side(split: Split, setup: Setup, folder: Path) -> Side:
     worker = Path(__file__).with_name("_anomalib_worker.py")
     python = _anomalib_python(setup.environment)
     seen = watch([str(python), str(worker), str(folder / "job.json")], folder, setup.limits)
-    side = Side(
-        name=f"anomalib {ANOMALIB} PatchCore",
-        stopped=seen.stopped,
-        peak_bytes=seen.peak_bytes,
-        limits=setup.limits,
-        measured=now(),
-    )
+    side = _begun(f"anomalib {ANOMALIB} PatchCore", seen, setup)
     if seen.stopped:
         return side
     steps = seen.steps
@@ -222,58 +205,16 @@ def anomalib_side(split: Split, setup: Setup, folder: Path) -> Side:
     )
 
 
-@dataclass(frozen=True)
-class Seen:
-    """What became of a program that fits a model.
-
-    Attributes:
-        steps: Name of each step that was done -> what was said of it.
-        peak_bytes: Largest resident memory of the program and its children until `fit` was done.
-        stopped: Why it was ended before that, or empty.
-    """
-
-    steps: dict[str, dict[str, Any]]
-    peak_bytes: int
-    stopped: str = ""
-
-
-def watch(command: Sequence[str], folder: Path, limits: tuple[float, int]) -> Seen:
-    """Runs a program that fits a model, and ends it where the fit takes too long or too much.
-
-    The program appends a line of JSON to `events.jsonl` for every step that is done, an object with its name as `step`:
-    first `ready` (imported, about to fit), then `fit`, then what it likes. What it prints goes into `worker.log`. Its
-    input is a pipe that closes when this process ends, however it does: it should end then too.
-
-    Args:
-        command: The program and its arguments.
-        folder: Where it writes.
-        limits: Seconds from `ready` to `fit`, and bytes of memory.
-
-    Raises:
-        SightlineError: It failed.
-    """
-    log, peak, ready = folder / "worker.log", 0, math.inf
-    seconds, memory = limits
-    with (
-        log.open("wb") as output,
-        psutil.Popen(list(command), stdin=subprocess.PIPE, stdout=output, stderr=subprocess.STDOUT) as process,
-    ):
-        try:
-            while process.poll() is None and "fit" not in (steps := _steps(folder)):
-                peak = max(peak, _resident(process))
-                if "ready" in steps:
-                    ready = min(ready, time.monotonic())
-                taken = time.monotonic() - ready  # below zero until it is ready
-                if taken > seconds:
-                    return Seen(steps, peak, f"did not end in {seconds:g} s")
-                if peak > memory:
-                    return Seen(steps, peak, f"took more than {memory / 1e9:g} GB after {max(0, taken):.0f} s")
-                time.sleep(_POLL)
-            if process.wait():
-                raise SightlineError(f"{' '.join(command)} failed:\n{_tail(log)}", hint=f"All it said is in {log}.")
-        finally:
-            _end(process)
-    return Seen(_steps(folder), peak)
+def _begun(name: str, seen: Seen, setup: Setup, *, labelled: int = 0) -> Side:
+    """What is known of a side whether its fit ended or not."""
+    return Side(
+        name=name,
+        labelled=labelled,
+        stopped=seen.stopped,
+        peak_bytes=seen.peak_bytes,
+        limits=setup.limits,
+        measured=now(),
+    )
 
 
 def now() -> str:
@@ -281,41 +222,6 @@ def now() -> str:
     load = f", load {os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else ""
     threads = f", OMP_NUM_THREADS={os.environ[THREADS]}" if THREADS in os.environ else ""
     return f"{datetime.now().astimezone():%Y-%m-%d %H:%M}{load}{threads}"
-
-
-def _steps(folder: Path) -> dict[str, dict[str, Any]]:
-    path = folder / "events.jsonl"
-    text = path.read_text(encoding="utf-8") if path.exists() else ""
-    whole = [line for line in text.splitlines(keepends=True) if line.endswith("\n")]  # the last may be half written
-    return {step["step"]: step for step in map(json.loads, whole)}
-
-
-def _resident(process: psutil.Process) -> int:
-    total = 0
-    try:
-        for one in (process, *process.children(recursive=True)):
-            total += one.memory_info().rss
-    except psutil.NoSuchProcess:
-        pass  # it ended meanwhile
-    return total
-
-
-def _end(process: psutil.Popen) -> None:
-    """Ends a program and all it has started, if it still runs."""
-    try:
-        running = [*process.children(recursive=True), process]
-    except psutil.NoSuchProcess:
-        return
-    for one in running:
-        try:
-            one.kill()
-        except psutil.NoSuchProcess:
-            continue
-    process.wait()
-
-
-def _tail(log: Path, lines: int = 15) -> str:
-    return "\n".join(log.read_text(encoding="utf-8", errors="replace").splitlines()[-lines:])
 
 
 def _anomalib_python(environment: Path) -> Path:

@@ -5,8 +5,8 @@ import sys
 
 import pytest
 
-from _anomaly_sides import watch
 from _anomaly_split import divide
+from _watched import watch
 from sightline.errors import DataError, SightlineError
 from sightline.index import Sample
 

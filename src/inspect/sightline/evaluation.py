@@ -22,10 +22,10 @@ from sightline.config import Recipe
 from sightline.config.recipe import Data
 from sightline.dataset.prepare import prepare
 from sightline.errors import ConfigError, DataError
-from sightline.export import evaluate, gallery, one_class, plots
+from sightline.export import record
+from sightline.export.answer import figures
 from sightline.export.evaluate import Scored
 from sightline.export.pixels import pixel_figures
-from sightline.export.record import write_verdicts
 from sightline.export.sweep import sweep
 from sightline.files import write_whole
 from sightline.index import ANOMALY, Split
@@ -80,11 +80,7 @@ def of_runs(runs: Sequence[RunFolder]) -> list[Figure]:
     Raises:
         BundleError: A run was not exported, or its bundle is damaged.
     """
-    measured = [
-        Bundle.open(run.path / "bundle" / f"{run.recipe.name}-{run.recipe.version}").manifest.headline_first
-        for run in runs
-    ]
-    return summed_up(measured)
+    return summed_up([Bundle.open(run.bundle).manifest.headline_first for run in runs])
 
 
 def summed_up(measured: Sequence[Sequence[Metric]]) -> list[Figure]:
@@ -133,11 +129,8 @@ def of_bundle(bundle: Path, data: Data, folder: Path, *, progress: Progress) -> 
     samples = [sample.model_copy(update={"split": Split.TEST}) for sample in index.samples]
     outputs = sweep(session.run, samples, index, manifest.input, stage="score", progress=progress)
     scored = Scored(outputs.samples, outputs.scores, manifest.classes, manifest.policy)
-    figures = (one_class if scored.one_class else evaluate).evaluate(scored)
-    plots.all_plots(scored, folder)
-    plots.save(gallery.draw(scored, outputs, manifest, index), folder / "worst-misses.png")
-    write_verdicts(scored, folder / "verdicts.csv")
-    return summed_up([figures + pixel_figures(outputs, index, manifest.input)])
+    record.draw(scored, outputs, manifest, index, folder)
+    return summed_up([figures(scored) + pixel_figures(outputs, index, manifest.input)])
 
 
 def table(figures: Sequence[Figure]) -> str:

@@ -23,7 +23,7 @@ GOOD = "good"
 """What an image without a defect is called; no defect type has this name."""
 
 ANOMALY = "anomaly"
-"""The one class of a model that learned good parts alone: anything unlike them, whatever its type."""
+"""A defect of no known type: what a label says that names none, and the one class of a model of good parts."""
 
 
 class Split(StrEnum):
@@ -100,6 +100,11 @@ class Sample(_Row):
     def good(self) -> bool:
         """Whether the image shows no defect."""
         return not self.labels
+
+    @property
+    def unit(self) -> str:
+        """What counts as one independent image: the group, or the image alone where it has none."""
+        return self.group or self.path
 
     @property
     def names(self) -> tuple[str, ...]:

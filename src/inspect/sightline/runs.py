@@ -155,6 +155,11 @@ class RunFolder:
         return self.path / "artifacts"
 
     @property
+    def bundle(self) -> Path:
+        """Folder of the bundle, once it was exported."""
+        return self.path / "bundle" / f"{self.recipe.name}-{self.recipe.version}"
+
+    @property
     def checkpoints(self) -> Path:
         """Folder of what training goes on from."""
         return self.path / "checkpoints"

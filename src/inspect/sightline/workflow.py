@@ -11,7 +11,7 @@ from sightline import config
 from sightline.bundle import Bundle
 from sightline.config import Recipe
 from sightline.dataset import preview
-from sightline.dataset.prepare import Prepared, prepare
+from sightline.dataset.prepare import Prepared, of_recipe
 from sightline.errors import DataError
 from sightline.export import export
 from sightline.index import Index, Split
@@ -57,13 +57,7 @@ def start(recipe: Recipe, runs: Path, *, progress: Progress, say: Say) -> RunFol
     """
     check(recipe)
     RunFolder.check_room(runs)
-    prepared = prepare(
-        recipe.data,
-        recipe.input,
-        one_class=recipe.one_class,
-        defects_teach=recipe.defects_teach,
-        progress=lambda done, total: progress("read images", done, total),
-    )
+    prepared = of_recipe(recipe, progress=progress)
     say(prepared.report.text())
     refuse_errors(prepared)
     recipe = recipe.model_copy(update={"data": prepared.data})

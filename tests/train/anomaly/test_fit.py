@@ -18,6 +18,12 @@ METHODS = [
 ]
 
 
+def settings_of(recipe, method):
+    """The recipe's section ``anomaly`` with these values."""
+    values = {**recipe.model_dump(mode="json", by_alias=True), "anomaly": method}
+    return type(recipe).model_validate(values).anomaly
+
+
 def scores(run, split):
     """(labels, score) of each frame of a part."""
     detector = anomaly.load(run)
@@ -140,7 +146,7 @@ def test_labelled_defects_of_a_kind_raise_its_scores(new_run, recipe, tmp_path):
     shots += [(number, ("blot",), Split.TEST, "ring") for number in range(44, 56)]
     index = write(root, shots, faint=True)
     method = {"method": "corrected_bank", "vectors": 128, "width": 16, "steps": 150}
-    settings = type(recipe).model_validate({**recipe.model_dump(mode="json", by_alias=True), "anomaly": method}).anomaly
+    settings = settings_of(recipe, method)
     masked = index.with_samples(
         s.model_copy(update={"mask": f"masks/{s.path}"}) if s.labels else s for s in index.samples
     )
@@ -156,7 +162,7 @@ def test_labelled_defects_of_a_kind_raise_its_scores(new_run, recipe, tmp_path):
 
 def test_defects_teach_without_masks_too(new_run, recipe, parts):
     method = {"method": "corrected_bank", "vectors": 128, "width": 8, "steps": 20}
-    settings = type(recipe).model_validate({**recipe.model_dump(mode="json", by_alias=True), "anomaly": method}).anomaly
+    settings = settings_of(recipe, method)
     shown = parts.with_samples(
         s.model_copy(update={"split": Split.TRAIN, "mask": None}) if s.labels else s for s in parts.samples
     )
@@ -167,7 +173,7 @@ def test_defects_teach_without_masks_too(new_run, recipe, parts):
 
 def test_without_labelled_defects_the_bank_stays_alone(new_run, recipe):
     method = {"method": "corrected_bank", "vectors": 128}
-    settings = type(recipe).model_validate({**recipe.model_dump(mode="json", by_alias=True), "anomaly": method}).anomaly
+    settings = settings_of(recipe, method)
     run = new_run(anomaly=settings)
     train.fit(run)
     judge = anomaly.load(run).judge

@@ -128,16 +128,10 @@ def _preview(arguments: argparse.Namespace) -> int:
 
 def _prepared(recipe: Recipe) -> Prepared:
     from sightline.cli.progress import Bars
-    from sightline.dataset.prepare import prepare
+    from sightline.dataset.prepare import of_recipe
 
     with Bars() as progress:
-        return prepare(
-            recipe.data,
-            recipe.input,
-            one_class=recipe.one_class,
-            defects_teach=recipe.defects_teach,
-            progress=lambda done, total: progress("read images", done, total),
-        )
+        return of_recipe(recipe, progress=progress)
 
 
 def _synth(arguments: argparse.Namespace) -> int:

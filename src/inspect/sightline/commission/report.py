@@ -7,10 +7,8 @@ import csv
 import io
 import time
 from dataclasses import dataclass
-from importlib.resources import files
 from pathlib import Path
 
-import jinja2
 import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
@@ -20,11 +18,11 @@ from sightline.bundle.manifest import Manifest, Metric
 from sightline.commission import marks
 from sightline.export import plots
 from sightline.export.evaluate import Scored
-from sightline.files import write_whole
 from sightline.index import ANOMALY, Index, Split
 from sightline.runs import Progress, RunFolder
 from sightline.runtime import Inspector, overlay
 from sightline.runtime.inspector import Inspection
+from sightline.runtime.report import data_uri, page, write_page
 from sightline.train.anomaly import PRODUCTS, SUSPICIOUS
 
 _SIDE = 300
@@ -71,7 +69,8 @@ def write_report(run: RunFolder, bundle: Path, path: Path, *, progress: Progress
         progress("look", done, len(held))
     frames = [one.frame.image for one in seen[:_MARKED] if one.frame is not None]
     manifest = inspector.manifest
-    page = _render(
+    text = page(
+        "sightline.commission",
         manifest=manifest,
         bundle=inspector.bundle,
         overkill=_metric(manifest, "overkill_rate"),
@@ -86,14 +85,8 @@ def write_report(run: RunFolder, bundle: Path, path: Path, *, progress: Progress
         seen=marks.look(inspector, frames),
         latency=_latency(inspector, frames),
     )
-    write_whole(path, page.encode("utf-8", "backslashreplace"))
+    write_page(path, text)
     return path
-
-
-def _render(**values: object) -> str:
-    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True)
-    text = files("sightline.commission").joinpath("report.html.jinja").read_text(encoding="utf-8")
-    return environment.from_string(text).render(**values)
 
 
 def _metric(manifest: Manifest, name: str) -> Metric | None:
@@ -123,7 +116,7 @@ def _looked_at(seen: list[Inspection], manifest: Manifest) -> list[Picture]:
         small = overlay.fit(one.frame.image, shortest=_SIDE, longest=_SIDE)
         heat = overlay.draw_heat(small, one, manifest, label=ANOMALY)
         note = f"score {float(one.reading.scores[0]):.3f}, {one.verdict.outcome}"
-        pictures.append(Picture(Path(one.verdict.frame).name, note, _jpeg(small), _jpeg(heat)))
+        pictures.append(Picture(Path(one.verdict.frame).name, note, data_uri(small), data_uri(heat)))
     return pictures
 
 
@@ -136,7 +129,7 @@ def _suspicious(run: RunFolder) -> list[Picture]:
         plain = ""
         if number < _SUSPICIOUS_SHOWN:
             frame = image.read(run.index.root / row["path"], bits=run.recipe.input.bits)
-            plain = _jpeg(overlay.fit(frame, shortest=_SIDE, longest=_SIDE))
+            plain = data_uri(overlay.fit(frame, shortest=_SIDE, longest=_SIDE))
         pictures.append(Picture(row["path"], "", plain))
     return pictures
 
@@ -163,7 +156,3 @@ def _drawn(figure: Figure) -> str:
     made = io.BytesIO()
     figure.savefig(made, format="png", dpi=110)
     return "data:image/png;base64," + base64.b64encode(made.getvalue()).decode()
-
-
-def _jpeg(picture: NDArray[np.uint8]) -> str:
-    return "data:image/jpeg;base64," + base64.b64encode(overlay.jpeg(picture, quality=82)).decode()

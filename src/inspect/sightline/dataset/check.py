@@ -45,7 +45,8 @@ class _Found:
         preprocess: What the model will be shown, if it is known.
         groups: Name -> the images that are kept together.
         classes: All class names, good first if there is any.
-        one_class: Whether training is on good parts alone.
+        one_class: Whether good parts are learned, and no types of defect.
+        defects_teach: Whether defects are learned from.
     """
 
     index: Index
@@ -55,6 +56,7 @@ class _Found:
     groups: Groups
     classes: tuple[str, ...]
     one_class: bool
+    defects_teach: bool
 
     @property
     def together(self) -> list[Sequence[Sample]]:
@@ -73,6 +75,7 @@ def check(
     preprocess: Preprocess | None = None,
     *,
     one_class: bool = False,
+    defects_teach: bool = True,
     left_out: Sequence[str] = (),
 ) -> CheckReport:
     """Judges an index that was scanned, grouped and split.
@@ -82,12 +85,13 @@ def check(
         scan: What the files hold, with the reader's groups and parts.
         data: The recipe's section that they came from.
         preprocess: The model's input; without it sizes are not compared with it.
-        one_class: Whether training is on good parts alone.
+        one_class: Whether good parts are learned, and no types of defect.
+        defects_teach: Whether defects are learned from.
         left_out: Folders of our own below the root, in which no image was looked for.
     """
     groups = _by((s.group, s) for s in index.samples)
     classes = (*([GOOD] if index.has_good else []), *index.classes)
-    found = _Found(index, scan, data, preprocess, groups, classes, one_class)
+    found = _Found(index, scan, data, preprocess, groups, classes, one_class, defects_teach)
     by_part = {part: index.counts(part) for part in Split}
     return CheckReport(
         facts=_facts(found),
@@ -293,7 +297,7 @@ def _notes(found: _Found) -> Iterator[str]:
         told = f"; {', '.join(taken)} {'is' if len(taken) == 1 else 'are'} taken from the rest" if taken else ""
         yield f"the images came with a split ({came}), which is kept{told}"
     if found.one_class:
-        yield from good_parts.notes(index)
+        yield from good_parts.notes(index, defects_teach=found.defects_teach)
     elif not index.has_good:
         yield "no image is labelled good: the model will name types and never answer OK"
     if not index.part(Split.VALIDATE) and not found.one_class:

@@ -41,11 +41,11 @@ def errors(index: Index, scan: Scan) -> Iterator[str]:
         yield "every image is plain, black or of one grey: look at the camera's exposure, or at the file format"
 
 
-def notes(index: Index) -> Iterator[str]:
+def notes(index: Index, *, defects_teach: bool) -> Iterator[str]:
     """What a person should know of what can be told of such a model."""
     defective = [sample for sample in index.samples if not sample.good]
     if not defective:
         yield "no image shows a defect: how many defects escape cannot be measured"
     unused = [sample for sample in defective if sample.split in (Split.TRAIN, Split.VALIDATE)]
-    if unused:
+    if unused and not defects_teach:
         yield f"{len(unused):,} defective images came in the train or validate part and teach a memory bank nothing"

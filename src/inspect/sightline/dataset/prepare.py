@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from sightline.config import Preprocess
-from sightline.config.recipe import Data
+from sightline.config.recipe import Data, Recipe
 from sightline.dataset import readers
 from sightline.dataset.check import check
 from sightline.dataset.duplicates import group
@@ -14,6 +14,7 @@ from sightline.dataset.scan import Progress, scan
 from sightline.dataset.split import split
 from sightline.errors import DataError
 from sightline.index import Index
+from sightline.runs import Progress as StagedProgress
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,17 @@ def settled(data: Data) -> Data:
     if "reader" in data.model_fields_set or not data.root.is_dir():
         return data
     return data.model_copy(update={"reader": readers.detect(data.root)})
+
+
+def of_recipe(recipe: Recipe, *, progress: StagedProgress) -> Prepared:
+    """Prepares the images of a recipe as its task needs them; see `prepare`."""
+    return prepare(
+        recipe.data,
+        recipe.input,
+        one_class=recipe.one_class,
+        defects_teach=recipe.defects_teach,
+        progress=lambda done, total: progress("read images", done, total),
+    )
 
 
 def prepare(
@@ -73,5 +85,13 @@ def prepare(
         )
     grouped = group(scanned.samples, scanned.thumbnails, data.split.near_duplicates)
     divided = index.with_samples(split(grouped, data.split, one_class=one_class, defects_teach=defects_teach))
-    report = check(divided, scanned, data, preprocess, one_class=one_class, left_out=readers.left_out(data))
+    report = check(
+        divided,
+        scanned,
+        data,
+        preprocess,
+        one_class=one_class,
+        defects_teach=defects_teach,
+        left_out=readers.left_out(data),
+    )
     return Prepared(divided, report, data)

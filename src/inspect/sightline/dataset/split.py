@@ -9,9 +9,8 @@ train, test, calibrate, validate as far as the groups reach, and never so that a
 a part has a group of the class by its own number, nothing is moved: with a share of 10 % and 40 groups that holds 98 %
 of the time, with 100 groups always but once in 40,000.
 
-A model of good parts alone has no use for defects while it learns: there groups without a good image are drawn for
-calibrate and test only, and where luck leaves too few good groups to learn from or to calibrate on, some are moved
-there in the same way.
+Where defects teach nothing, groups without a good image are drawn for calibrate and test only. And where good parts are
+what is learned, and luck leaves too few groups of them to learn from or to calibrate on, some are moved there likewise.
 """
 
 from __future__ import annotations

@@ -30,14 +30,17 @@ class Answer:
         classes: Names of its scores.
         calibration: For the manifest; None if scores are as the network gave them.
         policy: Chooses the thresholds from what the exported model answered on the calibrate part.
-        evaluate: The figures of a scored part.
     """
 
     model: ContractModel
     classes: tuple[str, ...]
     calibration: Calibration | None
     policy: Callable[[Outputs], Policy]
-    evaluate: Callable[[Scored], tuple[Metric, ...]]
+
+
+def figures(scored: Scored) -> tuple[Metric, ...]:
+    """The image figures of one scored part, as its model's task has them."""
+    return one_class.evaluate(scored) if scored.one_class else evaluate.evaluate(scored)
 
 
 def answer(run: RunFolder, *, progress: Progress) -> Answer:
@@ -62,21 +65,21 @@ def _classified(run: RunFolder, progress: Progress) -> Answer:
         return decide.choose(outputs.scores, truth, space.classes, run.recipe.decide, exclusive=exclusive, good=good)
 
     model = ContractModel(network, Probabilities(calibrator, first_defect=space.first_defect))
-    return Answer(model, space.classes, _temperature(calibrator), policy, evaluate.evaluate)
+    return Answer(model, space.classes, _temperature(calibrator), policy)
 
 
 def _anomalous(run: RunFolder, progress: Progress) -> Answer:
     network = _views(anomaly.load(run), run)
     good = [sample for sample in run.index.part(Split.CALIBRATE) if sample.good]
     heat = _sweep(network, good, run, progress).scores[:, 0]
-    told = tail.fit(heat, groups=tuple(sample.group or sample.path for sample in good))
+    told = tail.fit(heat, groups=tuple(sample.unit for sample in good))
 
     def policy(outputs: Outputs) -> Policy:
         defective = np.array([not sample.good for sample in outputs.samples], bool)
         return decide.choose_one_class(outputs.scores, defective, run.recipe.decide, told)
 
     model = ContractModel(network, tail.TailScore(told))
-    return Answer(model, (ANOMALY,), _of_tail(told), policy, one_class.evaluate)
+    return Answer(model, (ANOMALY,), _of_tail(told), policy)
 
 
 def _views(trained: nn.Module, run: RunFolder) -> nn.Module:

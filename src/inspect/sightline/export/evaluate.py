@@ -101,7 +101,7 @@ class Scored:
         """Rows of each group of twins."""
         members: dict[str, list[int]] = {}
         for row, sample in enumerate(self.samples):
-            members.setdefault(sample.group or sample.path, []).append(row)
+            members.setdefault(sample.unit, []).append(row)
         return [np.array(rows) for rows in members.values()]
 
     def count(self, rows: NDArray[np.bool_] | NDArray[np.int64]) -> int:

@@ -121,7 +121,7 @@ def to_onnx(model: ContractModel, preprocess: Preprocess) -> bytes:
         raise ExportError("torch.onnx gave no graph")
     proto = program.model_proto
     _forget_origin(proto)
-    _check(proto)
+    check(proto)
     buffer = io.BytesIO()
     onnx.save_model(proto, buffer)
     return buffer.getvalue()
@@ -143,7 +143,12 @@ def _forget_origin(proto: onnx.ModelProto) -> None:
         annotated.ClearField("doc_string")
 
 
-def _check(proto: onnx.ModelProto) -> None:
+def check(proto: onnx.ModelProto) -> None:
+    """Refuses a model that is not one whole file of standard operators.
+
+    Raises:
+        ExportError: It uses other operators, or weights lie outside.
+    """
     onnx.checker.check_model(proto, full_check=True)
     foreign = {node.domain for node in proto.graph.node} - _STANDARD_DOMAINS
     if foreign:

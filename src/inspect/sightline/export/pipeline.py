@@ -15,7 +15,7 @@ from sightline.config import Recipe
 from sightline.dataset.scan import read_checked
 from sightline.errors import ExportError
 from sightline.export import card, eight_bit, parity
-from sightline.export.answer import answer
+from sightline.export.answer import answer, figures
 from sightline.export.compact import compact
 from sightline.export.evaluate import Scored
 from sightline.export.graph import OPSET, ContractModel, to_onnx, torch_scores
@@ -76,7 +76,7 @@ def export(run: RunFolder, *, progress: Progress = silent, mlflow_run: str | Non
         opset=OPSET,
         policy=policy,
         calibration=answered.calibration,
-        metrics=answered.evaluate(parts[1]) + pixel_figures(test, index, recipe.input),
+        metrics=figures(parts[1]) + pixel_figures(test, index, recipe.input),
         data=_data(index, recipe),
         parity=_compare(answered.model, checked, index, recipe, policy, answered.classes, progress),
         golden=golden,

@@ -59,7 +59,7 @@ def pixel_figures(outputs: Outputs, index: Index, preprocess: Preprocess) -> tup
     tally = PixelTally()
     for sample, maps in zip(outputs.samples, outputs.maps, strict=True):
         heat = image.map_to_frame(maps.max(axis=0), (sample.height, sample.width), preprocess)
-        tally.add(heat, _mask(sample, index), sample.group or sample.path)
+        tally.add(heat, _mask(sample, index), sample.unit)
     return tally.metrics()
 
 

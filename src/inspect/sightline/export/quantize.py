@@ -29,6 +29,7 @@ from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantTy
 from sightline.bundle.manifest import Agreement
 from sightline.errors import ExportError
 from sightline.export.evaluate import auroc
+from sightline.export.graph import check
 from sightline.verdict import Policy
 
 BACKBONE = ".features."
@@ -40,7 +41,6 @@ TOLERANCE = 0.02
 _BATCH = 8
 _NOTHING = 1e-30  # weights below it are none: their step would not be a float32
 _FOLDED = ("Relu", "Clip")  # activations that become the range of the convolution before them
-_STANDARD_DOMAINS = {"", "ai.onnx"}
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,7 @@ def quantized(model: bytes, frames: Iterable[NDArray[np.uint8]], *, within: str 
         )
         made = onnx.load_model(target)
     made.ClearField("metadata_props")
-    _check(made)
+    check(made)
     data: bytes = made.SerializeToString(deterministic=True)
     return data
 
@@ -215,12 +215,6 @@ def _steps(weight: NDArray[np.float32]) -> NDArray[np.float32]:
             largest = np.maximum(largest, (rows[:, :-1] + rows[:, 1:]).max(axis=1, initial=0))
     # 127, and at most 1 by rounding: 255 * 128 is below 2 ** 15. A channel without weights has any step.
     return np.where(largest > _NOTHING, largest, 1).astype(np.float32) / np.float32(127)
-
-
-def _check(made: onnx.ModelProto) -> None:
-    onnx.checker.check_model(made, full_check=True)
-    if foreign := {node.domain for node in made.graph.node} - _STANDARD_DOMAINS:
-        raise ExportError(f"int8: expected standard ONNX operators only, got the domains {sorted(foreign)}")
 
 
 def _said(scores: NDArray[np.float32], policy: Policy, classes: tuple[str, ...]) -> tuple[str, str]:

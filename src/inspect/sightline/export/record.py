@@ -9,6 +9,7 @@ from sightline.bundle.manifest import Manifest
 from sightline.export import gallery, plots
 from sightline.export.evaluate import Scored
 from sightline.export.sweep import Outputs
+from sightline.index import Index
 from sightline.runs import RunFolder
 
 
@@ -25,9 +26,7 @@ def record(run: RunFolder, manifest: Manifest, scored: Scored, outputs: Outputs,
     folder = run.artifacts / "test"
     folder.mkdir(parents=True, exist_ok=True)
     if scored.samples:
-        plots.all_plots(scored, folder)
-        plots.save(gallery.draw(scored, outputs, manifest, run.index), folder / "worst-misses.png")
-        write_verdicts(scored, folder / "verdicts.csv")
+        draw(scored, outputs, manifest, run.index, folder)
     drawn = ["test", "card.md"]
     if any(name.endswith("loss") for name in run.history()):
         plots.save(plots.learning_curves(run.history()), run.artifacts / "learning-curves.png")
@@ -39,13 +38,19 @@ def record(run: RunFolder, manifest: Manifest, scored: Scored, outputs: Outputs,
         run.artifact(name)
 
 
+def draw(scored: Scored, outputs: Outputs, manifest: Manifest, index: Index, folder: Path) -> None:
+    """Writes the pictures of one part, its worst misses, and its verdicts as a table into a folder."""
+    plots.all_plots(scored, folder)
+    plots.save(gallery.draw(scored, outputs, manifest, index), folder / "worst-misses.png")
+    _verdicts(scored, folder / "verdicts.csv")
+
+
 def _figures(manifest: Manifest) -> dict[str, float]:
     """What tells two runs apart; intervals and the rest are in the card and in the run's description."""
     return {f"test/{m.name}": m.value for m in manifest.metrics if not m.name.startswith("auroc/")}
 
 
-def write_verdicts(scored: Scored, path: Path) -> None:
-    """Writes what was said of each frame, beside the truth, as CSV."""
+def _verdicts(scored: Scored, path: Path) -> None:
     with path.open("w", newline="", encoding="utf-8") as file:
         table = csv.writer(file)
         table.writerow(["path", "true", "outcome", *scored.classes])

@@ -83,14 +83,13 @@ class Report:
         self._pictured[verdict.outcome] += 1
         small = fit(inspection.frame.image, shortest=_PICTURE_SIDE, longest=_PICTURE_SIDE)
         heat = draw_heat(small, inspection, self.manifest)
-        self.rows.append(Row(verdict, _data_uri(small), "" if heat is small else _data_uri(heat)))
+        self.rows.append(Row(verdict, data_uri(small), "" if heat is small else data_uri(heat)))
 
     def render(self) -> str:
         """The whole page. Every value is escaped: a file name may hold anything."""
-        environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True)
-        text = files("sightline.runtime").joinpath("report.html.jinja").read_text(encoding="utf-8")
         without = sum(count - self._pictured[outcome] for outcome, count in self.counts.items())
-        return environment.from_string(text).render(
+        return page(
+            "sightline.runtime",
             manifest=self.manifest,
             bundle=self.bundle,
             rows=sorted(self.rows, key=lambda row: row.rank),
@@ -109,13 +108,30 @@ class Report:
         Raises:
             DataError: It cannot be written.
         """
-        try:
-            write_whole(path, self.render().encode("utf-8", "backslashreplace"))
-        except OSError as error:
-            raise DataError(f"{path}: the report cannot be written ({error.strerror})") from error
+        write_page(path, self.render())
 
 
-def _data_uri(picture: NDArray[np.uint8]) -> str:
+def page(package: str, **values: object) -> str:
+    """Fills in the ``report.html.jinja`` of a package. Every value is escaped."""
+    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True)
+    text = files(package).joinpath("report.html.jinja").read_text(encoding="utf-8")
+    return environment.from_string(text).render(**values)
+
+
+def write_page(path: Path, text: str) -> None:
+    """Writes a page; half a page never replaces a whole one.
+
+    Raises:
+        DataError: It cannot be written.
+    """
+    try:
+        write_whole(path, text.encode("utf-8", "backslashreplace"))
+    except OSError as error:
+        raise DataError(f"{path}: the report cannot be written ({error.strerror})") from error
+
+
+def data_uri(picture: NDArray[np.uint8]) -> str:
+    """An RGB picture (H, W, 3) as JPEG inside an address, so that a page needs no other file."""
     return "data:image/jpeg;base64," + base64.b64encode(jpeg(picture, quality=80)).decode()
 
 

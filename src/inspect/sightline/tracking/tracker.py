@@ -115,7 +115,7 @@ class Tracker:
         self._save()
         server, sent = self._connect()
         self._send(server, sent)
-        bundle = self._run.path / "bundle" / f"{self._run.recipe.name}-{self._run.recipe.version}"
+        bundle = self._run.bundle
         if bundle.is_dir() and self._state.status in ("RUNNING", "FINISHED"):
             self._publish(server, sent, Bundle.open(bundle))
             self._state.status = "FINISHED"

@@ -10,10 +10,7 @@ from sightline.config.readers import VisaReader
 from sightline.dataset.readers.layout import Layout, clean_path, counted, images, listed, logger
 from sightline.dataset.readers.table import records
 from sightline.errors import DataError
-from sightline.index import Sample, Split
-
-ANOMALY = "anomaly"
-"""What a defect is called whose type no table tells."""
+from sightline.index import ANOMALY, Sample, Split
 
 _NORMAL, _ANOMALOUS = "Data/Images/Normal", "Data/Images/Anomaly"
 _MASKS = "Data/Masks/Anomaly"

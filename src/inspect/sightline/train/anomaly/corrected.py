@@ -102,18 +102,13 @@ def learn_corrected(
     bank.usual.fill_(usual)
     mean, deviation = float(odd.mean()), max(float(odd.std()), 1e-6)
     of_defects = _dealt(defect_samples)
-    if len({sample.group or sample.path for sample in defect_samples}) < FEWEST:
+    if len({sample.unit for sample in defect_samples}) < FEWEST:
         return CorrectedBank(bank, mean, deviation, [], 0.0)
-    fine = _frames(good, (odd - mean) / deviation)
     with torch.no_grad():
-        far = torch.cat([bank.heat(features)[0] for features in defects.batches(range(len(defects)))])
-    bad = Frames(
-        torch.cat([features.half() for features in defects.batches(range(len(defects)))]),
-        (far - mean) / deviation,
-        covered,
-        torch.from_numpy(masked),
-        torch.ones(len(defects), dtype=torch.bool),
-    )
+        far = torch.cat([bank.heat(features)[0] for features in defects.every()])
+    nowhere, everywhere = torch.zeros_like(odd), torch.ones(len(good), dtype=torch.bool)
+    fine = _frames(good, (odd - mean) / deviation, nowhere, everywhere, defective=False)
+    bad = _frames(defects, (far - mean) / deviation, covered, torch.from_numpy(masked), defective=True)
     heads, tried = [], []
     for part in range(_PARTS):
         keep, rest = (torch.from_numpy(np.flatnonzero(p != part)) for p in (parts, of_defects))
@@ -128,9 +123,9 @@ def learn_corrected(
 def _dealt(samples: Sequence[Sample]) -> NDArray[np.int64]:
     """The part of each sample; groups stay whole, and each type of defect is spread over the parts."""
     part: dict[str, int] = {}
-    for number, sample in enumerate(sorted(samples, key=lambda s: (s.labels, s.group or s.digest, s.path))):
-        part.setdefault(sample.group or sample.digest or sample.path, len(part) % _PARTS if number else 0)
-    return np.array([part[s.group or s.digest or s.path] for s in samples], np.int64)
+    for sample in sorted(samples, key=lambda s: (s.labels, s.unit)):
+        part.setdefault(sample.unit, len(part) % _PARTS)
+    return np.array([part[sample.unit] for sample in samples], np.int64)
 
 
 def _unseen(good: Store, parts: NDArray[np.int64], settings: Settings) -> tuple[Tensor, float]:
@@ -150,10 +145,9 @@ def _unseen(good: Store, parts: NDArray[np.int64], settings: Settings) -> tuple[
     return torch.stack([found[row] for row in range(len(parts))]) + usual, usual
 
 
-def _frames(good: Store, odd: Tensor) -> Frames:
-    features = torch.cat([part.half() for part in good.batches(range(len(good)))])
-    count = len(features)
-    return Frames(features, odd, torch.zeros_like(odd), torch.ones(count, dtype=torch.bool), torch.zeros(count) > 0)
+def _frames(store: Store, odd: Tensor, covered: Tensor, masked: Tensor, *, defective: bool) -> Frames:
+    features = torch.cat([part.half() for part in store.every()])
+    return Frames(features, odd, covered, masked, torch.full((len(store),), defective))
 
 
 @torch.no_grad()

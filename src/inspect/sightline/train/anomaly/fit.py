@@ -60,8 +60,6 @@ def fit(run: RunFolder, *, progress: Progress) -> None:
     settle(seeing)
     seen, judge = _learned(run, seeing, progress)
     detector = Detector(seeing, judge)
-    content = {"network": detector.state_dict(), "run": origin(run)}
-    checkpoint.save(content, run.checkpoints / BEST)
     figures = {
         "train/images": len(_kept(seen, recipe)),
         "train/suspicious": len(seen.suspicious),
@@ -69,6 +67,8 @@ def fit(run: RunFolder, *, progress: Progress) -> None:
         "train/memory_mb": psutil.Process().memory_info().rss / 2**20,
     }
     run.metrics(figures, step=0)
+    # Last: a run with weights is taken for trained, and one without forgets its figures and is trained anew.
+    checkpoint.save({"network": detector.state_dict(), "run": origin(run)}, run.checkpoints / BEST)
 
 
 def _learned(run: RunFolder, seeing: Seeing, progress: Progress) -> tuple[Screening, nn.Module]:

@@ -12,7 +12,7 @@ from sklearn.cluster import KMeans
 
 from sightline.config.anomaly import MemoryBank as Settings
 from sightline.index import Sample
-from sightline.train.anomaly.bank import averaged, learn
+from sightline.train.anomaly.bank import averaged, frame_scores, learn
 from sightline.train.anomaly.store import Store
 
 _BANK = 0.25  # of the final bank's size: enough to see what is odd
@@ -46,10 +46,11 @@ def screen(store: Store, samples: Sequence[Sample], settings: Settings) -> Scree
     for half, other in (halves, halves[::-1]):
         judge = learn(store, other, settings, share=_BANK)
         with torch.no_grad():
-            found = [(judge(features)[0], judge.heat(features)[1]) for features in store.batches(half)]
-        scores[half], distances[half] = (torch.cat(part)[:, 0].double().numpy() for part in zip(*found, strict=True))
-    every = store.batches(range(len(samples)))
-    means = np.concatenate([averaged(features, settings.context).mean((2, 3)).numpy() for features in every])
+            heats = [judge.heat(features) for features in store.batches(half)]
+        whole = torch.cat([mean for _, mean in heats])
+        worst = torch.cat([frame_scores(heat, settings.worst) for heat, _ in heats])
+        scores[half], distances[half] = ((worst + whole)[:, 0].double().numpy(), whole[:, 0].double().numpy())
+    means = np.concatenate([averaged(features, settings.context).mean((2, 3)).numpy() for features in store.every()])
     return Screening(scores, float(distances.mean()), _odd(scores), _products(means))
 
 
@@ -57,7 +58,7 @@ def _halves(samples: Sequence[Sample]) -> tuple[list[int], list[int]]:
     """Rows of two halves; groups are dealt out in turns, the largest first."""
     groups: dict[str, list[int]] = {}
     for row, sample in enumerate(samples):
-        groups.setdefault(sample.group or sample.digest, []).append(row)
+        groups.setdefault(sample.unit, []).append(row)
     halves: tuple[list[int], list[int]] = ([], [])
     for _, rows in sorted(groups.items(), key=lambda item: (-len(item[1]), item[0])):
         min(halves, key=len).extend(rows)

@@ -52,6 +52,10 @@ class Store:
         """H and w."""
         return int(self._values.shape[2]), int(self._values.shape[3])
 
+    def every(self) -> Iterator[Tensor]:
+        """Features of all images, as `batches` gives them."""
+        return self.batches(range(len(self)))
+
     def batches(self, rows: Sequence[int]) -> Iterator[Tensor]:
         """Features of some images, float32 [at most 16, C, h, w] at a time, in the order asked for."""
         for start in range(0, len(rows), BATCH):
