@@ -4,7 +4,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sightline.train.anomaly.bank import MemoryBank, frame_scores
+from sightline.train.anomaly.bank import Bank
+from sightline.train.anomaly.judge import frame_scores
+from sightline.train.anomaly.memory import MemoryBank
 
 
 def bank(count, context, random):
@@ -12,7 +14,7 @@ def bank(count, context, random):
     axes = torch.linalg.qr(torch.randn((6, 4), generator=random)).Q
     vectors, spacing = torch.randn((count, 4), generator=random), torch.rand(count, generator=random) + 0.5
     mean = torch.randn(6, generator=random)
-    return MemoryBank(mean, axes, vectors, spacing, context=context, worst=0.04)
+    return Bank(mean, axes, vectors, spacing, context=context)
 
 
 @settings(max_examples=30, deadline=None)
@@ -30,7 +32,8 @@ def test_one_odd_place_is_hot_and_a_frame_that_is_odd_everywhere_scores_higher_s
     random = torch.Generator().manual_seed(0)
     usual = 0.1 * torch.randn((1, 6, 8, 8), generator=random)
     vectors = usual.permute(0, 2, 3, 1).flatten(0, 2)
-    made = MemoryBank(torch.zeros(6), torch.eye(6), vectors, torch.ones(64), context=1, worst=0.04)
+    bank = Bank(torch.zeros(6), torch.eye(6), vectors, torch.ones(64), context=1)
+    made = MemoryBank(bank, None, torch.zeros(2, 2), worst=0.04)
     odd = usual.clone()
     odd[:, :, 2, 5] += 3
     (low, _), (high, heat), (highest, _) = (made(frame) for frame in (usual, odd, usual + 3))

@@ -15,6 +15,7 @@ from sightline.train.anomaly.fit import PRODUCTS, SUSPICIOUS
 METHODS = [
     {"method": "memory_bank", "vectors": 256},
     {"method": "corrected_bank", "vectors": 128, "width": 8, "steps": 20},
+    {"method": "discriminator", "width": 16, "steps": 60},
 ]
 
 

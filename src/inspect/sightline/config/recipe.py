@@ -198,7 +198,7 @@ class Recipe(Section):
     @model_validator(mode="before")
     @classmethod
     def _validates_nothing_by_default(cls, values: Any) -> Any:  # noqa: ANN401 - whatever the file holds
-        """A memory bank has no epoch to choose, so its validate part is empty unless the recipe says otherwise."""
+        """Task anomaly has no epoch to choose, so its validate part is empty unless the recipe says otherwise."""
         if isinstance(values, dict) and values.get("task") == "anomaly" and isinstance(values.get("data"), dict):
             split = values["data"].get("split", {})
             if isinstance(split, dict):
@@ -217,7 +217,7 @@ class Recipe(Section):
         if self.task == "anomaly" and self.multi_label:
             raise ValueError("multi_label: task anomaly names no types, so leave it out")
         if self.task == "anomaly" and self.augment:
-            raise ValueError("augment: a memory bank learns from images as they are; leave it out")
+            raise ValueError("augment: task anomaly learns from images as they are; leave it out")
         return self
 
     @model_validator(mode="after")

@@ -1,4 +1,4 @@
-"""The memory bank: vectors that good parts show, and how far from all of them a place of a frame is.
+"""A bank: vectors that good parts show, and how far from all of them a place of a frame is.
 
 After PatchCore (Roth et al. 2022, "Towards Total Recall in Industrial Anomaly Detection", arXiv 2106.08265): features
 of a pretrained network, averaged over neighbouring places, against a coreset of those of good parts. What differs:
@@ -6,21 +6,22 @@ of a pretrained network, averaged over neighbouring places, against a coreset of
 - Principal components first. A few dozen hold nearly all that good parts differ in; the rest is noise that costs time.
 - Distances are taken relative to how far the vectors of the bank lie apart there, the idea of the local outlier factor
   (Breunig, Kriegel, Ng & Sander 2000): what is far from the usual is odder among parts that are all alike.
-- Heat is blurred, and the frame's score counts how far its mean is above the usual, too: a defect as large as the frame
-  is nowhere much hotter than elsewhere. The map does not, or the whole of a defective frame would look odd.
 - Beyond the frame lies nothing, which counts as 0 in the averages. Vectors of the rim are shorter by that, so that the
   rim, where light and fixture vary most, weighs less.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
 from sightline.config.anomaly import MemoryBank as Settings
+from sightline.index import Sample
 from sightline.train.anomaly.coreset import Coreset
 from sightline.train.anomaly.store import Store
 
@@ -29,8 +30,8 @@ _BLUR = (0.0545, 0.2442, 0.4026, 0.2442, 0.0545)  # a Gaussian of deviation 1
 _BLOCK = 2048
 
 
-class MemoryBank(nn.Module):
-    """Features [B, C, h, w] to scores [B, 1] and heat [B, 1, h, w].
+class Bank(nn.Module):
+    """Features [B, C, h, w] to the distance of their places, blurred, [B, 1, h, w], and their mean distance [B, 1].
 
     Args:
         mean: float32 (C,) of good parts' features.
@@ -38,15 +39,11 @@ class MemoryBank(nn.Module):
         vectors: float32 (K, D) of good parts.
         spacing: float32 (K,) how far from each its neighbours in the bank are.
         context: Places along each side of the window that features are averaged over; an odd number.
-        worst: Share of the places that a frame is judged by.
     """
 
-    def __init__(
-        self, mean: Tensor, axes: Tensor, vectors: Tensor, spacing: Tensor, *, context: int, worst: float
-    ) -> None:
+    def __init__(self, mean: Tensor, axes: Tensor, vectors: Tensor, spacing: Tensor, *, context: int) -> None:
         super().__init__()
-        self.context, self.worst = context, worst
-        self.register_buffer("usual", torch.zeros(1))
+        self.context = context
         self.register_buffer("mean", mean)
         self.register_buffer("axes", axes)
         self.register_buffer("vectors", vectors)
@@ -54,7 +51,6 @@ class MemoryBank(nn.Module):
         self.register_buffer(
             "blur", torch.outer(torch.tensor(_BLUR), torch.tensor(_BLUR))[None, None], persistent=False
         )
-        self.usual: Tensor
         self.mean: Tensor
         self.axes: Tensor
         self.vectors: Tensor
@@ -62,22 +58,17 @@ class MemoryBank(nn.Module):
         self.blur: Tensor
 
     @classmethod
-    def like(cls, state: dict[str, Tensor], settings: Settings) -> MemoryBank:
+    def like(cls, state: dict[str, Tensor], settings: Settings) -> Bank:
         """An empty bank of the shapes that a saved one has."""
         blank = [torch.zeros_like(state[name]) for name in ("mean", "axes", "vectors", "spacing")]
-        return cls(*blank, context=settings.context, worst=settings.worst)
+        return cls(*blank, context=settings.context)
 
     def forward(self, features: Tensor) -> tuple[Tensor, Tensor]:
-        """Scores of the frames and heat of their places: a place's heat is the score of a frame like it, else usual."""
-        heat, whole = self.heat(features)
-        return frame_scores(heat, self.worst) + whole, heat
-
-    def heat(self, features: Tensor) -> tuple[Tensor, Tensor]:
-        """Heat [B, 1, h, w], and how far each frame's mean distance is above the usual one, [B, 1]."""
+        """Measures."""
         places = averaged(features, self.context).flatten(2).transpose(1, 2)
         distance = torch.unflatten(self.distances(places), 1, features.shape[2:]).unsqueeze(1)
         around = functional.pad(distance, (2, 2, 2, 2), mode="replicate")
-        return functional.conv2d(around, self.blur) + self.usual, distance.mean((2, 3)) - self.usual
+        return functional.conv2d(around, self.blur), distance.mean((2, 3))
 
     def distances(self, places: Tensor) -> Tensor:
         """Distance [B, P] of places [B, P, C] to the bank: the least |x - v| / sqrt(spacing of v) over its vectors v.
@@ -98,47 +89,86 @@ def averaged(features: Tensor, context: int) -> Tensor:
     return functional.avg_pool2d(features, context, 1, context // 2) if context > 1 else features
 
 
-def learn(store: Store, rows: Sequence[int], settings: Settings, *, share: float = 1.0) -> MemoryBank:
+def learn(store: Store, rows: Sequence[int], settings: Settings, vectors: int, *, step: int = 1) -> Bank:
     """Fills a bank from some of the stored images.
 
     Args:
         store: Features of images.
         rows: Which of them, at least one.
         settings: The recipe's.
-        share: Size of the bank, as a share of what the settings ask for.
+        vectors: Size of the bank.
+        step: Take one of so many places, along each side.
     """
-    mean, axes = _components(store, rows, settings)
-    coreset = Coreset(max(_NEAR + 1, round(settings.vectors * share)))
+    mean, axes, _ = components(
+        (_rows(features, settings.context, step) for features in store.batches(rows)), settings.components
+    )
+    coreset = Coreset(max(_NEAR + 1, vectors))
     for features in store.batches(rows):
-        coreset.add((_places(features, settings.context) - mean) @ axes)
-    vectors = coreset.vectors()
-    return MemoryBank(mean, axes, vectors, _spacing(vectors), context=settings.context, worst=settings.worst)
+        coreset.add((_rows(features, settings.context, step) - mean) @ axes)
+    chosen = coreset.vectors()
+    return Bank(mean, axes, chosen, _spacing(chosen), context=settings.context)
 
 
-def frame_scores(heat: Tensor, worst: float) -> Tensor:
-    """Score of each frame [B, 1]: the mean heat [B, 1, h, w] over the share of its places where it is highest."""
-    places = heat.flatten(1)
-    count = max(1, round(worst * places.shape[1]))
-    return torch.topk(places, count, dim=1).values.mean(1, keepdim=True)
+@torch.no_grad()
+def unseen(
+    store: Store, parts: NDArray[np.int64], settings: Settings, vectors: int, *, step: int = 1
+) -> tuple[Tensor, Tensor]:
+    """What banks say of images that they were not filled from: each part is measured by a bank of the others.
+
+    Args:
+        store: Features of N images.
+        parts: (N,) the part of each; at least two.
+        settings: The recipe's.
+        vectors: Size of the banks.
+        step: Take one of so many places, along each side, into the banks.
+
+    Returns:
+        Blurred distances (N, 1, h, w), and mean distances (N, 1).
+    """
+    heat = torch.zeros(len(store), 1, *store.grid)
+    means = torch.zeros(len(store), 1)
+    for part in np.unique(parts):
+        inside, outside = np.flatnonzero(parts == part).tolist(), np.flatnonzero(parts != part).tolist()
+        bank = learn(store, outside, settings, vectors, step=step)
+        found = [bank(features) for features in store.batches(inside)]
+        heat[inside], means[inside] = (torch.cat(column) for column in zip(*found, strict=True))
+    return heat, means
 
 
-def _places(features: Tensor, context: int) -> Tensor:
-    """One row a place of every image: (B * h * w, C)."""
-    return averaged(features, context).permute(0, 2, 3, 1).flatten(0, 2)
+def dealt(samples: Sequence[Sample], parts: int) -> NDArray[np.int64]:
+    """The part of each sample; groups stay whole, each type of defect is spread, and parts get alike many."""
+    groups: dict[str, list[int]] = {}
+    for row, sample in enumerate(samples):
+        groups.setdefault(sample.unit, []).append(row)
+    ordered = sorted(groups.values(), key=lambda rows: (samples[rows[0]].labels, -len(rows), samples[rows[0]].unit))
+    part, sizes = np.zeros(len(samples), np.int64), [0] * parts
+    for rows in ordered:
+        least = sizes.index(min(sizes))
+        part[rows] = least
+        sizes[least] += len(rows)
+    return part
 
 
-def _components(store: Store, rows: Sequence[int], settings: Settings) -> tuple[Tensor, Tensor]:
-    """Mean (C,) and principal components (C, D) of all places, in one pass; values are those that float16 holds."""
-    total, outer, count = torch.zeros(()), torch.zeros(()), 0
-    for features in store.batches(rows):
-        places = _places(features, settings.context).double()
-        total, outer, count = total + places.sum(0), outer + places.T @ places, count + len(places)
-    mean = total / count
-    _, vectors = torch.linalg.eigh(outer / count - torch.outer(mean, mean))
-    axes = vectors.flip(1)[:, : settings.components]
+def components(blocks: Iterable[Tensor], count: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Mean (C,), principal components (C, D) and variances along them (D,) of float (N, C) blocks, in one pass.
+
+    Mean and components are such that float16 holds them.
+    """
+    total, outer, rows = torch.zeros(()), torch.zeros(()), 0
+    for block in blocks:
+        wide = block.double()
+        total, outer, rows = total + wide.sum(0), outer + wide.T @ wide, rows + len(block)
+    mean = total / rows
+    variances, vectors = torch.linalg.eigh(outer / rows - torch.outer(mean, mean))
+    axes = vectors.flip(1)[:, :count]
     # The sign of a component is arbitrary; a rule makes it the same on every machine.
     axes = axes * axes.gather(0, axes.abs().argmax(0, keepdim=True)).sign()
-    return mean.half().float(), axes.half().float()
+    return mean.half().float(), axes.half().float(), variances.flip(0)[:count].clamp(min=0).float()
+
+
+def _rows(features: Tensor, context: int, step: int) -> Tensor:
+    """One row a place of every image: (B * places, C)."""
+    return averaged(features, context)[:, :, ::step, ::step].permute(0, 2, 3, 1).flatten(0, 2)
 
 
 def _spacing(vectors: Tensor) -> Tensor:

@@ -17,10 +17,11 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from sightline.config.anomaly import CorrectedBank as Settings
-from sightline.index import Sample
-from sightline.train.anomaly.bank import MemoryBank, frame_scores, learn
+from sightline.train.anomaly.bank import dealt, unseen
 from sightline.train.anomaly.head import Frames, Head, teach
-from sightline.train.anomaly.store import Store
+from sightline.train.anomaly.judge import Judge, Lesson, as_fine, frame_scores, under
+from sightline.train.anomaly.memory import MemoryBank, level_of
+from sightline.train.anomaly.white import White
 
 FEWEST = 4
 """Groups of labelled defects below which nothing can be tried out: the bank stays alone."""
@@ -30,131 +31,82 @@ _DRAWN_TO_BANK = 1.0  # penalty on the heads' weight
 _MOST = 1.0  # of the heads: a handful of defects must not outweigh what all the good parts say
 
 
-class CorrectedBank(nn.Module):
-    """Features [B, C, h, w] to scores [B, 1] and heat [B, 1, h, w].
+class CorrectedBank(Judge):
+    """Features to scores and heat.
 
     Args:
         bank: Filled with all good frames.
-        mean: Of the heat of good frames that a bank did not see.
-        deviation: Of the same.
-        heads: Taught without one part each; their mean counts.
+        white: What the heads see.
+        heads: Taught without one part each; their mean counts. None if there were too few defects.
         share: How much of the heads is added.
     """
 
-    def __init__(self, bank: MemoryBank, mean: float, deviation: float, heads: Sequence[Head], share: float) -> None:
+    def __init__(self, bank: MemoryBank, white: White, heads: Sequence[Head], share: float) -> None:
         super().__init__()
-        self.bank = bank
-        self.heads = nn.ModuleList(heads)
-        self.register_buffer("scale", torch.tensor([mean, deviation, share]))
-        self.scale: Tensor
+        self.bank, self.white, self.heads = bank, white, nn.ModuleList(heads)
+        self.register_buffer("share", torch.tensor(share))
+        self.share: Tensor
+
+    @classmethod
+    def learned(cls, lesson: Lesson, settings: Settings) -> CorrectedBank:
+        """Fills the bank and teaches the heads."""
+        white = White.of(lesson.good)
+        if len({sample.unit for sample in lesson.defects.samples}) < FEWEST:
+            return cls(MemoryBank.learned(lesson, settings), white, [], 0.0)
+        parts, of_defects = dealt(lesson.good.samples, _PARTS), dealt(lesson.defects.samples, _PARTS)
+        odd, _ = unseen(lesson.good.scales[0], parts, settings, settings.vectors)
+        mean, deviation = level_of(odd)
+        bank = MemoryBank.learned(lesson, settings)
+        with torch.no_grad():
+            far = torch.cat([bank.judging(features)[0] for features in lesson.defects.scales[0].every()])
+        nowhere, everywhere = torch.zeros_like(odd), torch.ones(len(odd), dtype=torch.bool)
+        good = Frames(white.every(lesson.good), (odd - mean) / deviation, nowhere, everywhere, ~everywhere)
+        masked = torch.from_numpy(lesson.masked)
+        every = torch.ones_like(masked)
+        bad = Frames(white.every(lesson.defects), (far - mean) / deviation, lesson.covered, masked, every)
+        heads, tried = [], []
+        for part in range(_PARTS):
+            keep, rest = (torch.from_numpy(np.flatnonzero(p != part)) for p in (parts, of_defects))
+            head = teach(good.take(keep), bad.take(rest), settings, seed=lesson.seed + part)
+            heads.append(head)
+            for frames, dealt_to in ((good, parts), (bad, of_defects)):
+                tried.append(_tried(head, frames.take(torch.from_numpy(np.flatnonzero(dealt_to == part))), settings))
+        bank.level[0] = torch.tensor([mean, deviation])
+        return cls(bank, white, heads, _share(*(torch.cat(column) for column in zip(*tried, strict=True))))
 
     @classmethod
     def like(cls, state: dict[str, Tensor], settings: Settings) -> CorrectedBank:
         """An empty one of the shapes that a saved one has."""
-        own = {name.removeprefix("bank."): value for name, value in state.items() if name.startswith("bank.")}
+        white = White.like(state, "white")
         count = len({name.split(".")[1] for name in state if name.startswith("heads.")})
-        blank = [state[f"heads.{number}.mean"].flatten() for number in range(count)]
-        heads = [Head(mean, mean, settings.width) for mean in blank]
-        return cls(MemoryBank.like(own, settings), 0.0, 1.0, heads, 0.0)
+        heads = [Head(white.channels, settings.width) for _ in range(count)]
+        return cls(MemoryBank.like(under(state, "bank"), settings), white, heads, 0.0)
 
     def text(self) -> str:
         """What became of the defects, for a person."""
         if not len(self.heads):
             return f"fewer than {FEWEST} different labelled defects in the train part: the memory bank stays alone"
-        return f"labelled defects correct the memory bank with a weight of {float(self.scale[2]):.2f}"
+        return f"labelled defects correct the memory bank with a weight of {float(self.share):.2f}"
 
-    def forward(self, features: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, coarse: Tensor, fine: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """The bank's distance, standardised, and the heads' share; softplus keeps both above 0 and in their order."""
-        heat, whole = self.bank.heat(features)
-        odd, beside = (heat - self.scale[0]) / self.scale[1], whole / self.scale[1]
+        far, whole = self.bank.judging(coarse)
+        mean, deviation = self.bank.level[0]
+        odd, heat = (far - mean) / deviation, (self.bank.sharpened(far, fine) - mean) / deviation
         if len(self.heads):
-            said = torch.stack([head(features, odd) for head in self.heads]).mean(0)
-            odd = odd + self.scale[2] * said
-        return functional.softplus(frame_scores(odd, self.bank.worst) + beside), functional.softplus(odd)
-
-
-def learn_corrected(
-    good: Store,
-    defects: Store,
-    good_samples: Sequence[Sample],
-    defect_samples: Sequence[Sample],
-    covered: Tensor,
-    masked: NDArray[np.bool_],
-    settings: Settings,
-    *,
-    seed: int,
-) -> CorrectedBank:
-    """Fills the bank and teaches the heads.
-
-    Args:
-        good: Features of the good frames.
-        defects: Features of the defective frames; there may be none.
-        good_samples: Their rows in the index.
-        defect_samples: Likewise.
-        covered: (M, 1, h, w) share of each place of the defective frames under their masks.
-        masked: (M,) whether they have a mask.
-        settings: The recipe's.
-        seed: The recipe's.
-    """
-    bank = learn(good, range(len(good)), settings)
-    parts = _dealt(good_samples)
-    odd, usual = _unseen(good, parts, settings)
-    bank.usual.fill_(usual)
-    mean, deviation = float(odd.mean()), max(float(odd.std()), 1e-6)
-    of_defects = _dealt(defect_samples)
-    if len({sample.unit for sample in defect_samples}) < FEWEST:
-        return CorrectedBank(bank, mean, deviation, [], 0.0)
-    with torch.no_grad():
-        far = torch.cat([bank.heat(features)[0] for features in defects.every()])
-    nowhere, everywhere = torch.zeros_like(odd), torch.ones(len(good), dtype=torch.bool)
-    fine = _frames(good, (odd - mean) / deviation, nowhere, everywhere, defective=False)
-    bad = _frames(defects, (far - mean) / deviation, covered, torch.from_numpy(masked), defective=True)
-    heads, tried = [], []
-    for part in range(_PARTS):
-        keep, rest = (torch.from_numpy(np.flatnonzero(p != part)) for p in (parts, of_defects))
-        head = teach(fine.take(keep), bad.take(rest), settings, seed=seed + part)
-        heads.append(head)
-        for frames, dealt in ((fine, parts), (bad, of_defects)):
-            tried.append(_tried(head, frames.take(torch.from_numpy(np.flatnonzero(dealt == part))), settings.worst))
-    share = _share(*(torch.cat(column) for column in zip(*tried, strict=True)))
-    return CorrectedBank(bank, mean, deviation, heads, share)
-
-
-def _dealt(samples: Sequence[Sample]) -> NDArray[np.int64]:
-    """The part of each sample; groups stay whole, and each type of defect is spread over the parts."""
-    part: dict[str, int] = {}
-    for sample in sorted(samples, key=lambda s: (s.labels, s.unit)):
-        part.setdefault(sample.unit, len(part) % _PARTS)
-    return np.array([part[sample.unit] for sample in samples], np.int64)
-
-
-def _unseen(good: Store, parts: NDArray[np.int64], settings: Settings) -> tuple[Tensor, float]:
-    """Heat (N, 1, h, w) of each good frame by a bank without its part, and the mean distance of its places."""
-    found: dict[int, Tensor] = {}
-    whole = []
-    for part in range(_PARTS):
-        inside, outside = np.flatnonzero(parts == part), np.flatnonzero(parts != part)
-        if not len(inside) or not len(outside):
-            continue
-        judge = learn(good, outside.tolist(), settings)
-        with torch.no_grad():
-            seen = [judge.heat(features) for features in good.batches(inside.tolist())]
-        found |= dict(zip(inside.tolist(), torch.cat([heat for heat, _ in seen]), strict=True))
-        whole += [mean for _, mean in seen]
-    usual = float(torch.cat(whole).mean())
-    return torch.stack([found[row] for row in range(len(parts))]) + usual, usual
-
-
-def _frames(store: Store, odd: Tensor, covered: Tensor, masked: Tensor, *, defective: bool) -> Frames:
-    features = torch.cat([part.half() for part in store.every()])
-    return Frames(features, odd, covered, masked, torch.full((len(store),), defective))
+            seen = self.white(coarse, fine)
+            said = self.share * torch.stack([head(seen, odd) for head in self.heads]).mean(0)
+            odd, heat = odd + said, heat + as_fine(said, heat)
+        scores = frame_scores(odd, self.bank.worst) + (whole - mean) / deviation
+        return functional.softplus(scores), functional.softplus(heat)
 
 
 @torch.no_grad()
-def _tried(head: Head, frames: Frames, worst: float) -> tuple[Tensor, Tensor, Tensor]:
+def _tried(head: Head, frames: Frames, settings: Settings) -> tuple[Tensor, Tensor, Tensor]:
     """By bank and by head, the scores of frames that the head was not taught, and whether they are defective."""
     said = head(frames.features.float(), frames.odd)
-    return frame_scores(frames.odd, worst)[:, 0], frame_scores(said, worst)[:, 0], frames.defective
+    bank, heads = (frame_scores(heat, settings.worst)[:, 0] for heat in (frames.odd, said))
+    return bank, heads, frames.defective
 
 
 def _share(bank: Tensor, head: Tensor, defective: Tensor) -> float:

@@ -11,6 +11,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from sightline.config import Preprocess
 from sightline.config.recipe import Model
+from sightline.train.anomaly.judge import Judge
 from sightline.train.networks.backbone import extract
 from sightline.train.networks.network import Seeing
 
@@ -24,16 +25,16 @@ class Detector(Seeing):
 
     Args:
         seeing: The backbone.
-        judge: Features [B, C, h, w] to scores [B, 1] and heat [B, 1, h, w], 0 or more.
+        judge: What a method learned.
     """
 
-    def __init__(self, seeing: Seeing, judge: nn.Module) -> None:
+    def __init__(self, seeing: Seeing, judge: Judge) -> None:
         super().__init__(seeing.features, seeing.normalise)
         self.judge = judge
 
     def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
         """Images uint8 [B, H, W, 3] to scores, float32 [B, 1], and heat, float32 [B, 1, h, w]; 0 or more."""
-        scores, heat = self.judge(self.see(image))
+        scores, heat = self.judge(*self.scales(image))
         return scores, heat
 
 
@@ -43,7 +44,8 @@ def backbone(model: Model, preprocess: Preprocess) -> Seeing:
     Raises:
         TrainError: torchvision has no such classification model or layer, or it cannot take the input's shape.
     """
-    features = extract(model.backbone, (preprocess.height, preprocess.width), model.layer, stride=STRIDE)
+    shape = (preprocess.height, preprocess.width)
+    features = extract(model.backbone, shape, model.layer, stride=STRIDE, finer=True)
     seeing = Seeing(features, model.normalise)
     return seeing.eval().requires_grad_(False)
 

@@ -4,26 +4,27 @@ from __future__ import annotations
 
 import csv
 import time
-from collections.abc import Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import psutil
 import torch
-from torch import nn
 from tqdm import tqdm
 
 from sightline.config import Recipe
-from sightline.config.anomaly import CorrectedBank as Corrected
+from sightline.config import anomaly as settings
 from sightline.errors import TrainError
 from sightline.index import Sample, Split
 from sightline.runs import Progress, RunFolder
 from sightline.train import checkpoint
-from sightline.train.anomaly.bank import MemoryBank, learn
-from sightline.train.anomaly.corrected import CorrectedBank, learn_corrected
+from sightline.train.anomaly.corrected import CorrectedBank
 from sightline.train.anomaly.detector import Detector, backbone, settle
+from sightline.train.anomaly.discriminator import Discriminator
+from sightline.train.anomaly.judge import Judge, Lesson, Shown, under
 from sightline.train.anomaly.masks import covered
+from sightline.train.anomaly.memory import MemoryBank
 from sightline.train.anomaly.screen import Screening, screen
-from sightline.train.anomaly.store import Store, stored
+from sightline.train.anomaly.store import stored
 from sightline.train.callbacks import BEST
 from sightline.train.networks import load_weights
 from sightline.train.networks.network import Seeing
@@ -34,6 +35,13 @@ SUSPICIOUS = "suspicious.csv"
 
 PRODUCTS = "products"
 """The run's tag that says why the images seem to show two products, if they do."""
+
+METHODS: dict[type[settings.Judged], type[Judge]] = {
+    settings.MemoryBank: MemoryBank,
+    settings.CorrectedBank: CorrectedBank,
+    settings.Discriminator: Discriminator,
+}
+"""What each method's settings make."""
 
 
 def fit(run: RunFolder, *, progress: Progress) -> None:
@@ -71,40 +79,33 @@ def fit(run: RunFolder, *, progress: Progress) -> None:
     checkpoint.save({"network": detector.state_dict(), "run": origin(run)}, run.checkpoints / BEST)
 
 
-def _learned(run: RunFolder, seeing: Seeing, progress: Progress) -> tuple[Screening, nn.Module]:
+def _learned(run: RunFolder, seeing: Seeing, progress: Progress) -> tuple[Screening, Judge]:
     """Looks through the images of the train part, says what was seen, and learns the rest."""
     recipe, train = run.recipe, run.index.part(Split.TRAIN)
-    good = [sample for sample in train if sample.good]
-    with _stored(run, seeing, good, "features", progress) as store:
-        seen = screen(store, good, recipe.anomaly)
-        _tell(run, seen, good)
-        kept = _kept(seen, recipe)
-        if not isinstance(recipe.anomaly, Corrected):
-            judge = learn(store, kept, recipe.anomaly)
-            judge.usual.fill_(seen.usual)
-            return seen, judge
-        defects = [sample for sample in train if not sample.good]
-        with _stored(run, seeing, defects, "features of defects", progress) as known:
-            corrected = learn_corrected(
-                store.only(kept),
-                known,
-                [good[row] for row in kept],
-                defects,
-                *covered(defects, run.index, recipe.input, store.grid),
-                recipe.anomaly,
-                seed=recipe.seed,
-            )
-    tqdm.write(corrected.text())
-    return seen, corrected
+    defects = [sample for sample in train if not sample.good and recipe.defects_teach]
+    with (
+        _shown(run, seeing, [sample for sample in train if sample.good], "features", progress) as good,
+        _shown(run, seeing, defects, "features of defects", progress) as bad,
+    ):
+        seen = screen(good, recipe.anomaly)
+        _tell(run, seen, good.samples)
+        marks = covered(defects, run.index, recipe.input, good.scales[0].grid)
+        lesson = Lesson(good.only(_kept(seen, recipe)), seen.level, bad, *marks, recipe.seed)
+        judge = METHODS[type(recipe.anomaly)].learned(lesson, recipe.anomaly)
+    if judge.text():
+        tqdm.write(judge.text())
+    return seen, judge
 
 
-def _stored(
+@contextmanager
+def _shown(
     run: RunFolder, seeing: Seeing, samples: Sequence[Sample], stage: str, progress: Progress
-) -> AbstractContextManager[Store]:
+) -> Iterator[Shown]:
     def told(done: int, total: int) -> None:
         progress(stage, done, total)
 
-    return stored(seeing.see, samples, run.index, run.recipe.input, folder=run.path, progress=told)
+    with stored(seeing.scales, samples, run.index, run.recipe.input, folder=run.path, progress=told) as scales:
+        yield Shown(samples, scales)
 
 
 def check(recipe: Recipe) -> None:
@@ -132,21 +133,12 @@ def load(run: RunFolder) -> Detector:
     recipe = run.recipe
     try:
         state = content["network"]
-        judge = _empty_judge(recipe, state)
+        judge = METHODS[type(recipe.anomaly)].like(under(state, "judge"), recipe.anomaly)
         detector = Detector(settle(backbone(recipe.model, recipe.input)), judge)
         detector.load_state_dict(state)
     except (KeyError, RuntimeError, TypeError) as error:
         raise TrainError(f"{run.checkpoints / BEST} holds other weights than the recipe's network has") from error
     return detector.eval()
-
-
-def _empty_judge(recipe: Recipe, state: dict[str, torch.Tensor]) -> nn.Module:
-    """A judge of the shapes that a saved one has."""
-    own = {name.removeprefix("judge."): value for name, value in state.items() if name.startswith("judge.")}
-    settings = recipe.anomaly
-    if isinstance(settings, Corrected):
-        return CorrectedBank.like(own, settings)
-    return MemoryBank.like(own, settings)
 
 
 def _kept(seen: Screening, recipe: Recipe) -> list[int]:

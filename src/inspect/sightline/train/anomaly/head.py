@@ -1,26 +1,25 @@
-"""A small network beside the memory bank, taught by the few defects that are labelled.
+"""A small network over frozen features, that tells defective places and frames from good ones.
 
-Discriminative training over frozen features, in the way of SimpleNet and SuperSimpleNet (Liu et al. 2023, arXiv
-2303.15140; Rolih, Fučka & Skočaj 2024, arXiv 2408.03143): each place is told from good ones, and the whole frame
-too, so that a defect teaches with a mask or without. The network sees the bank's distance beside the features and
-begins as that distance: what no defect teaches stays as the bank has it.
+Discriminative training in the way of SimpleNet and SuperSimpleNet (Liu et al. 2023, arXiv 2303.15140; Rolih, Fučka &
+Skočaj 2024, arXiv 2408.03143): each place is told from good ones, and the whole frame too, so that a defect teaches
+with a mask or without. Beside a memory bank the network sees the bank's distance, too, and begins as that distance:
+what no defect teaches stays as the bank has it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from sightline.config.anomaly import CorrectedBank
-from sightline.train.anomaly.bank import frame_scores
+from sightline.config.anomaly import CorrectedBank, Discriminator
+from sightline.train.anomaly.judge import frame_scores
 
 _COVERED = 1 / 3  # share of a place under the mask from which the place counts as defective
 _SMOOTH = 8.0  # places; keeps the mean over a handful of defective ones calm
-_LOW, _HIGH = -5.0, 8.0  # deviations, beyond which a feature says no more
 _RATE = 2e-3  # peak learning rate of AdamW, in one cycle
 
 
@@ -29,8 +28,8 @@ class Frames:
     """Frames to learn from.
 
     Attributes:
-        features: (N, C, h, w).
-        odd: (N, 1, h, w) distances from a bank that did not see the frame, standardised.
+        features: (N, D, h, w), whitened.
+        odd: (N, 1, h, w) distances from a bank that did not see the frame, standardised; 0 where there is no bank.
         covered: (N, 1, h, w) share of each place under the mask.
         masked: bool (N,) whether it is known where the defect is, as of good frames it is.
         defective: bool (N,).
@@ -53,23 +52,18 @@ class Frames:
 
 
 class Head(nn.Module):
-    """Features [B, C, h, w] and the bank's distance [B, 1, h, w] to a logit for each place, [B, 1, h, w].
+    """Whitened features [B, D, h, w] and the bank's distance [B, 1, h, w] to a logit for each place, [B, 1, h, w].
 
     What is said of the frame as a whole is added to every place.
 
     Args:
-        mean: (C,) of good frames' features.
-        deviation: (C,) of the same.
+        channels: D.
         width: Channels inside.
     """
 
-    def __init__(self, mean: Tensor, deviation: Tensor, width: int) -> None:
+    def __init__(self, channels: int, width: int) -> None:
         super().__init__()
-        self.register_buffer("mean", mean.view(1, -1, 1, 1))
-        self.register_buffer("deviation", deviation.view(1, -1, 1, 1))
-        self.mean: Tensor
-        self.deviation: Tensor
-        self.project = nn.Conv2d(len(mean) + 1, width, 1)
+        self.project = nn.Conv2d(channels + 1, width, 1)
         self.near = nn.Sequential(nn.Conv2d(width, width, 3, padding=1, groups=width), nn.Conv2d(width, width, 1))
         far = nn.Conv2d(width, width, 3, padding=2, dilation=2, groups=width)
         self.far = nn.Sequential(far, nn.Conv2d(width, width, 1))
@@ -86,35 +80,46 @@ class Head(nn.Module):
 
     def judge(self, features: Tensor, odd: Tensor) -> tuple[Tensor, Tensor]:
         """Logits of the places [B, 1, h, w], and what is said of the frame beside them [B, 1]."""
-        seen = ((features - self.mean) / self.deviation).clamp(_LOW, _HIGH)
-        found = functional.relu(self.project(torch.cat([seen, odd], 1)))
+        found = functional.relu(self.project(torch.cat([features, odd], 1)))
         found = found + functional.relu(self.near(found))
         found = found + functional.relu(self.far(found))
         whole = torch.cat([found.mean((2, 3)), found.amax((2, 3))], 1)
         return self.place(found) + self.bias + self.trust * odd, self.frame(whole)
 
 
-def teach(good: Frames, defects: Frames, settings: CorrectedBank, *, seed: int) -> Head:
+def teach(
+    good: Frames,
+    defects: Frames,
+    settings: CorrectedBank | Discriminator,
+    *,
+    seed: int,
+    spoiled: Callable[[Frames, torch.Generator], Frames] | None = None,
+) -> Head:
     """Trains a head; the same seed gives the same one.
 
-    Each step sees eight good frames and four defective ones. Of defective frames with a mask, the places are learned;
-    of all frames, the frame.
+    Each step sees eight good frames, four defective ones, and of four more good ones what ``spoiled`` makes of them. Of
+    frames with a mask, the places are learned; of all frames, the frame.
 
     Args:
         good: Good frames.
-        defects: Defective frames, at least one.
+        defects: Defective frames; there may be none.
         settings: The recipe's.
         seed: Decides weights and order.
+        spoiled: Makes good frames defective.
     """
     generator = torch.Generator().manual_seed(seed)
     torch.manual_seed(seed)
-    deviation, mean = torch.std_mean(good.features.float(), (0, 2, 3))
-    head = Head(mean, deviation.clamp(min=1e-3), settings.width)
+    head = Head(good.features.shape[1], settings.width)
     optimiser = torch.optim.AdamW(head.parameters(), lr=_RATE, weight_decay=0.01)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, _RATE, total_steps=settings.steps, pct_start=0.1)
-    pairs = zip(_endless(len(good.odd), 8, generator), _endless(len(defects.odd), 4, generator), strict=True)
-    for _, (a, b) in zip(range(settings.steps), pairs, strict=False):
-        loss = _loss(head, good.take(a).beside(defects.take(b)), settings.worst)
+    of_good, of_defects = _endless(len(good.odd), generator), _endless(len(defects.odd), generator)
+    for _ in range(settings.steps):
+        shown = good.take(of_good(8))
+        if len(defects.odd):
+            shown = shown.beside(defects.take(of_defects(4)))
+        if spoiled is not None:
+            shown = shown.beside(spoiled(good.take(of_good(4)), generator))
+        loss = _loss(head, shown, settings.worst)
         optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         optimiser.step()
@@ -133,11 +138,15 @@ def _loss(head: Head, frames: Frames, worst: float) -> Tensor:
     return of_places[0] + of_places[1] + functional.binary_cross_entropy_with_logits(logits, frames.defective.float())
 
 
-def _endless(count: int, take: int, generator: torch.Generator) -> Iterator[Tensor]:
-    """Rows in batches, shuffled anew whenever all were given."""
+def _endless(count: int, generator: torch.Generator) -> Callable[[int], Tensor]:
+    """Gives so many rows at a time, shuffled anew whenever all were given."""
     queue: list[int] = []
-    while True:
-        while len(queue) < take:
-            queue += torch.randperm(count, generator=generator).tolist()
-        yield torch.tensor(queue[:take])
-        queue = queue[take:]
+
+    def take(some: int) -> Tensor:
+        while len(queue) < some:
+            queue.extend(torch.randperm(count, generator=generator).tolist())
+        taken = queue[:some]
+        del queue[:some]
+        return torch.tensor(taken)
+
+    return take

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from sklearn.cluster import KMeans
 
-from sightline.config.anomaly import MemoryBank as Settings
-from sightline.index import Sample
-from sightline.train.anomaly.bank import averaged, frame_scores, learn
-from sightline.train.anomaly.store import Store
+from sightline.config.anomaly import Judged, MemoryBank
+from sightline.train.anomaly.bank import averaged, dealt, unseen
+from sightline.train.anomaly.judge import Shown, frame_scores
+from sightline.train.anomaly.memory import level_of
 
 _BANK = 0.25  # of the final bank's size: enough to see what is odd
 _ODD = 5.0  # robust deviations above the median
@@ -28,41 +26,25 @@ class Screening:
 
     Attributes:
         scores: float64 (N,) how unlike the others each image is, judged by a bank that did not see it.
-        usual: Mean distance of their places from such a bank.
+        level: Mean and deviation of the distances of their places from such a bank.
         suspicious: Rows of images quite unlike all others, the most unlike first.
         products: Rows of each of two products if there seem to be two, else empty.
     """
 
     scores: NDArray[np.float64]
-    usual: float
+    level: tuple[float, float]
     suspicious: tuple[int, ...]
     products: tuple[tuple[int, ...], ...]
 
 
-def screen(store: Store, samples: Sequence[Sample], settings: Settings) -> Screening:
-    """Judges each half of the images by what the other half shows; twins lie in one half."""
-    scores, distances = np.zeros(len(samples)), np.zeros(len(samples))
-    halves = _halves(samples)
-    for half, other in (halves, halves[::-1]):
-        judge = learn(store, other, settings, share=_BANK)
-        with torch.no_grad():
-            heats = [judge.heat(features) for features in store.batches(half)]
-        whole = torch.cat([mean for _, mean in heats])
-        worst = torch.cat([frame_scores(heat, settings.worst) for heat, _ in heats])
-        scores[half], distances[half] = ((worst + whole)[:, 0].double().numpy(), whole[:, 0].double().numpy())
-    means = np.concatenate([averaged(features, settings.context).mean((2, 3)).numpy() for features in store.every()])
-    return Screening(scores, float(distances.mean()), _odd(scores), _products(means))
-
-
-def _halves(samples: Sequence[Sample]) -> tuple[list[int], list[int]]:
-    """Rows of two halves; groups are dealt out in turns, the largest first."""
-    groups: dict[str, list[int]] = {}
-    for row, sample in enumerate(samples):
-        groups.setdefault(sample.unit, []).append(row)
-    halves: tuple[list[int], list[int]] = ([], [])
-    for _, rows in sorted(groups.items(), key=lambda item: (-len(item[1]), item[0])):
-        min(halves, key=len).extend(rows)
-    return sorted(halves[0]), sorted(halves[1])
+def screen(good: Shown, settings: Judged) -> Screening:
+    """Judges each half of the images by what the other half shows, with a memory bank; twins lie in one half."""
+    bank = settings if isinstance(settings, MemoryBank) else MemoryBank()
+    store = good.scales[0]
+    heat, distances = unseen(store, dealt(good.samples, 2), bank, round(_BANK * bank.vectors))
+    scores = (frame_scores(heat, settings.worst) + distances)[:, 0].double().numpy()
+    means = np.concatenate([averaged(features, bank.context).mean((2, 3)).numpy() for features in store.every()])
+    return Screening(scores, level_of(heat), _odd(scores), _products(means))
 
 
 def _odd(scores: NDArray[np.float64]) -> tuple[int, ...]:

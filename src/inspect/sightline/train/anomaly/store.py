@@ -20,8 +20,8 @@ from sightline.index import Index, Sample
 
 BATCH = 16
 
-_Embed = Callable[[Tensor], Tensor]
-"""Images uint8 [B, H, W, 3] to features [B, C, h, w]."""
+_Embed = Callable[[Tensor], tuple[Tensor, ...]]
+"""Images uint8 [B, H, W, 3] to features of one or more scales, [B, C, h, w] each."""
 
 _Progress = Callable[[int, int], None]
 """Told images done and images in all."""
@@ -72,12 +72,12 @@ def stored(
     *,
     folder: Path,
     progress: _Progress,
-) -> Iterator[Store]:
-    """Computes features of images and keeps them in a temporary file as long as the context lasts.
+) -> Iterator[tuple[Store, ...]]:
+    """Computes features of images and keeps them in temporary files as long as the context lasts; a store a scale.
 
     Args:
         embed: The backbone.
-        samples: Rows of the index; of none the store is empty.
+        samples: Rows of the index; of none there is one empty store.
         index: Tells where the files lie.
         preprocess: The recipe's.
         folder: Where the temporary file goes.
@@ -92,23 +92,31 @@ def stored(
         return image.prepare(read_checked(index, sample, bits=preprocess.bits), preprocess)
 
     with tempfile.TemporaryDirectory(dir=folder, prefix=".features-", ignore_cleanup_errors=True) as aside:
-        path = Path(aside) / "features.f16"
-        shape: tuple[int, ...] = ()
+        shapes: list[tuple[int, ...]] = []
         try:
-            with path.open("wb") as file, ThreadPoolExecutor() as pool, torch.no_grad():
+            with ThreadPoolExecutor() as pool, torch.no_grad():
                 for start in range(0, len(samples), BATCH):
                     batch = np.stack(list(pool.map(read, samples[start : start + BATCH])))
-                    found = embed(torch.from_numpy(batch)).clamp_(-60_000, 60_000).half().numpy()
-                    shape = found.shape[1:]
-                    file.write(found.tobytes())
+                    found = [values.clamp_(-60_000, 60_000).half().numpy() for values in embed(torch.from_numpy(batch))]
+                    for scale, values in enumerate(found):
+                        with _file(aside, scale).open("ab") as file:
+                            file.write(values.tobytes())
+                    shapes = [values.shape[1:] for values in found]
                     progress(start + len(batch), len(samples))
         except OSError as error:
             raise TrainError(
                 f"features cannot be kept in {folder}: {error.strerror}", hint="Make room, then train again."
             ) from error
         if not samples:
-            yield Store(np.zeros((0, 1, 1, 1), np.float16))
+            yield (Store(np.zeros((0, 1, 1, 1), np.float16)),)
             return
-        values = np.memmap(path, np.float16, "r", shape=(len(samples), *shape))
-        yield Store(values)
-        del values  # Windows removes no file that is mapped
+        stores = tuple(
+            Store(np.memmap(_file(aside, scale), np.float16, "r", shape=(len(samples), *shape)))
+            for scale, shape in enumerate(shapes)
+        )
+        yield stores
+        del stores  # Windows removes no file that is mapped
+
+
+def _file(folder: str, scale: int) -> Path:
+    return Path(folder) / f"scale-{scale}.f16"

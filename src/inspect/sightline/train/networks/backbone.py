@@ -47,25 +47,42 @@ class Features(nn.Module):
         grid: h and w for the input's shape that it was made for.
     """
 
-    def __init__(self, body: nn.Module, layout: Layout, channels: int, grid: tuple[int, int]) -> None:
+    def __init__(
+        self, body: nn.Module, layout: Layout, channels: int, grid: tuple[int, int], finer: Layout | None = None
+    ) -> None:
         super().__init__()
         self.body = body
         self.channels = channels
         self.grid = grid
         self._layout = layout
+        self._finer = finer
 
     def forward(self, image: Tensor) -> Tensor:
         """Computes the feature map."""
-        found: Tensor = self.body(image)["map"]
-        if self._layout is Layout.CHANNELS_LAST:
-            return found.permute(0, 3, 1, 2)
-        if self._layout is Layout.TOKENS:
-            places = found[:, found.shape[1] - self.grid[0] * self.grid[1] :]
-            return torch.unflatten(places.transpose(1, 2), 2, self.grid)
-        return found
+        return self.scales(image)[0]
+
+    def scales(self, image: Tensor) -> tuple[Tensor, ...]:
+        """Computes the feature map, and after it the finer one if there is one, [B, c, 2h, 2w]."""
+        found = self.body(image)
+        coarse = _channels_first(found[_MAP], self._layout, self.grid)
+        return (coarse,) if self._finer is None else (coarse, _channels_first(found[_FINER], self._finer, self.grid))
 
 
-def extract(name: str, shape: tuple[int, int], layer: str | None = None, *, stride: int | None = None) -> Features:
+_MAP, _FINER = "map", "finer"
+
+
+def _channels_first(found: Tensor, layout: Layout, grid: tuple[int, int]) -> Tensor:
+    if layout is Layout.CHANNELS_LAST:
+        return found.permute(0, 3, 1, 2)
+    if layout is Layout.TOKENS:
+        places = found[:, found.shape[1] - grid[0] * grid[1] :]
+        return torch.unflatten(places.transpose(1, 2), 2, grid)
+    return found
+
+
+def extract(
+    name: str, shape: tuple[int, int], layer: str | None = None, *, stride: int | None = None, finer: bool = False
+) -> Features:
     """Makes a backbone with random weights that ends at its last feature map, at that of a stride, or at ``layer``.
 
     The feature map is found by running the model on two sizes: what grows with the input is spatial. That tells feature
@@ -76,6 +93,7 @@ def extract(name: str, shape: tuple[int, int], layer: str | None = None, *, stri
         shape: Height and width of the input.
         layer: Node to end at, or a module, whose last node is taken.
         stride: Pixels of the input a step of the feature map, where no layer is named; if no map has it, the last one.
+        finer: Give the last map on the way that is twice as fine beside it, if there is one.
 
     Raises:
         TrainError: The model or layer does not exist, gives no feature map, or cannot take the shape.
@@ -85,17 +103,19 @@ def extract(name: str, shape: tuple[int, int], layer: str | None = None, *, stri
         model, small, large = _probe(name, shape)
     except (AssertionError, RuntimeError, ValueError) as error:
         raise _unfit(name, shape, error) from error
-    layouts = {node: layout for node, size in small.items() if (layout := _layout(size, large.get(node)))}
+    every = layouts = {node: layout for node, size in small.items() if (layout := _layout(size, large.get(node)))}
     if layer is None and stride is not None:
         layouts = _of_stride(layouts, small, shape, stride) or layouts
     node = _last_map(name, layouts) if layer is None else _named_map(name, layer, small, layouts)
-    body = create_feature_extractor(model, {node: "map"}, suppress_diff_warning=True)
     layout, size = layouts[node], small[node]
     if layout is Layout.TOKENS:
         channels, grid = size[2], _token_grid(size[1], large[node][1])
     else:
         channels, grid = (size[1] if layout is Layout.CHANNELS_FIRST else size[3]), _grid(layout, size)
-    return Features(body, layout, channels, grid)
+    beside = _finer(every, small, node, grid) if finer and layout is not Layout.TOKENS else None
+    nodes = {node: _MAP} if beside is None else {beside: _FINER, node: _MAP}
+    body = create_feature_extractor(model, nodes, suppress_diff_warning=True)
+    return Features(body, layout, channels, grid, None if beside is None else every[beside])
 
 
 def _check(name: str) -> None:
@@ -188,6 +208,14 @@ def _of_stride(layouts: Mapping[str, Layout], sizes: _Shapes, shape: tuple[int, 
         for node, layout in layouts.items()
         if layout is not Layout.TOKENS and _grid(layout, sizes[node]) == wanted
     }
+
+
+def _finer(layouts: Mapping[str, Layout], sizes: _Shapes, node: str, grid: tuple[int, int]) -> str | None:
+    """The last map before a node that is twice as fine."""
+    before = list(layouts)[: list(layouts).index(node)]
+    twice = (2 * grid[0], 2 * grid[1])
+    fine = [n for n in before if layouts[n] is not Layout.TOKENS and _grid(layouts[n], sizes[n]) == twice]
+    return fine[-1] if fine else None
 
 
 def _last_map(name: str, layouts: Mapping[str, Layout]) -> str:

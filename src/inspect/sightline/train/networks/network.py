@@ -31,8 +31,11 @@ class Seeing(nn.Module):
 
     def see(self, image: Tensor) -> Tensor:
         """Features, float [B, C, h, w], of images uint8 [B, H, W, 3], RGB, preprocessed but not normalised."""
-        found: Tensor = self.features((image.permute(0, 3, 1, 2).float() - self.mean) / self.std)
-        return found
+        return self.scales(image)[0]
+
+    def scales(self, image: Tensor) -> tuple[Tensor, ...]:
+        """The same, and after them the finer ones if the backbone gives some."""
+        return self.features.scales((image.permute(0, 3, 1, 2).float() - self.mean) / self.std)
 
 
 class Network(Seeing):
