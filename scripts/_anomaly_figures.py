@@ -5,7 +5,6 @@ Needs the environment of scripts/test, and is imported once a script is inside i
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,6 +37,7 @@ class Figures:
             the same resamples. NaN where one holds a single kind.
         of_type: Type -> AUROC of its images against the good ones.
         pixel: AUROC over pixels, if any mask shows a defect.
+        pixel_of_type: The same over the pixels of one type's images and of the good ones.
         aupro: Area under the per-region overlap up to 30 % false positives, by 0.3.
     """
 
@@ -45,6 +45,7 @@ class Figures:
     resampled: NDArray[np.float64]
     of_type: dict[str, float]
     pixel: Interval | None
+    pixel_of_type: dict[str, float]
     aupro: Interval | None
 
 
@@ -69,17 +70,23 @@ def figures(split: Split, answers: Path, kept: NDArray[np.bool_], size: int) -> 
     defective = np.array([not sample.good for sample in samples])
     value, resampled, rarer = auroc(defective, scores), *_resampled(samples, defective, scores)
     low, high, _ = intervals.guarded(rarer)(value, resampled[np.isfinite(resampled)])
-    of_type = {}
+    of_type: dict[str, float] = {}
+    pixel_of_type: dict[str, float] = {}
     for name in split.types:
         shows = np.array([name in sample.labels for sample in samples])
         if shows.any():
-            of_type[name] = auroc(shows[shows | ~defective], scores[shows | ~defective])
-    of_pixels = {metric.name: metric for metric in _of_pixels(split, samples, maps, size)}
+            rows = np.flatnonzero(shows | ~defective)
+            of_type[name] = auroc(shows[rows], scores[rows])
+            alone = _of_pixels(split, [samples[row] for row in rows], maps[rows], size)
+            if "pixel_auroc" in alone:
+                pixel_of_type[name] = alone["pixel_auroc"].value
+    of_pixels = _of_pixels(split, samples, maps, size)
     return Figures(
         image=(value, low, high),
         resampled=resampled,
         of_type=of_type,
         pixel=_interval(of_pixels.get("pixel_auroc")),
+        pixel_of_type=pixel_of_type,
         aupro=_interval(of_pixels.get("aupro_30")),
     )
 
@@ -108,12 +115,12 @@ def _resampled(
     return values, min(len(set(names[defective])), len(set(names[~defective])))
 
 
-def _of_pixels(split: Split, samples: list[Sample], maps: NDArray[np.floating], size: int) -> Iterable[Metric]:
+def _of_pixels(split: Split, samples: list[Sample], maps: NDArray[np.floating], size: int) -> dict[str, Metric]:
     tally = PixelTally()
     for sample, heat in zip(samples, maps, strict=True):
         stretched = cv2.resize(heat.astype(np.float32), (size, size), interpolation=cv2.INTER_LINEAR)
         tally.add(stretched / (1 + stretched), _mask(split, sample, size), sample.group)
-    return tally.metrics()
+    return {metric.name: metric for metric in tally.metrics()}
 
 
 def _mask(split: Split, sample: Sample, size: int) -> NDArray[np.bool_] | None:

@@ -95,13 +95,14 @@ class Setup:
     environment: Path
 
 
-def sightline_side(split: Split, setup: Setup, folder: Path, *, labelled: bool) -> Side:
+def sightline_side(split: Split, setup: Setup, folder: Path, *, method: str, labelled: bool) -> Side:
     """Fits, scores and exports our own method in a process of its own, as `anomalib_side` does with the other.
 
     Args:
         split: What to learn from and what to score.
         setup: Given alike to all.
         folder: An empty folder for all that is written.
+        method: As in a recipe.
         labelled: Whether to learn from `split.labelled`, with their masks, besides `split.train`.
 
     Raises:
@@ -123,7 +124,7 @@ def sightline_side(split: Split, setup: Setup, folder: Path, *, labelled: bool) 
                 "weights": str(setup.weights.absolute()),
                 "int8": True,
             },
-            "anomaly": {"method": "corrected_bank" if labelled else "memory_bank"},
+            "anomaly": {"method": method},
             "track": {"enabled": False},
         },
         "order": [sample.path for sample in split.test],
@@ -132,8 +133,7 @@ def sightline_side(split: Split, setup: Setup, folder: Path, *, labelled: bool) 
     (folder / "job.json").write_text(json.dumps(job), encoding="utf-8")
     worker = Path(__file__).with_name("_sightline_worker.py")
     seen = watch([sys.executable, str(worker), str(folder / "job.json")], folder, setup.limits)
-    name = "Sightline corrected_bank" if labelled else "Sightline memory_bank"
-    side = _begun(name, seen, setup, labelled=len(split.labelled) if labelled else 0)
+    side = _begun(f"Sightline {method}", seen, setup, labelled=len(split.labelled) if labelled else 0)
     if seen.stopped:
         return side
     bundle, precisions = Path(seen.steps["exported"]["folder"]), seen.steps["scored"]["precisions"]

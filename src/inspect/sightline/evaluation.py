@@ -86,7 +86,8 @@ def of_runs(runs: Sequence[RunFolder]) -> list[Figure]:
 def summed_up(measured: Sequence[Sequence[Metric]]) -> list[Figure]:
     """Mean and interval over runs of each figure; of one run the interval is its own.
 
-    Over runs it is Student's, which takes them for independent draws; runs that share test images are not quite.
+    Over runs it is Student's, widened to the mean of the runs' own intervals: runs that agree are no surer than each,
+    for they share test images.
     """
     figures = []
     for name in dict.fromkeys(metric.name for run in measured for metric in run):
@@ -97,7 +98,9 @@ def summed_up(measured: Sequence[Sequence[Metric]]) -> list[Figure]:
             low, high, how = found[0].low, found[0].high, found[0].interval
         else:
             half = float(student.ppf(0.975, len(values) - 1)) * statistics.stdev(values) / len(values) ** 0.5
-            low, high, how = max(0.0, mean - half), min(1.0, mean + half), f"Student's over {len(values)} runs"
+            low = max(0.0, min(mean - half, statistics.fmean(metric.low for metric in found)))
+            high = min(1.0, max(mean + half, statistics.fmean(metric.high for metric in found)))
+            how = f"Student's over {len(values)} runs, or their own if wider"
         figures.append(Figure(name, mean, low, high, how, values))
     return figures
 

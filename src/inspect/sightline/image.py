@@ -241,7 +241,9 @@ def map_to_frame(heat: NDArray[np.float32], shape: tuple[int, int], spec: Prepro
 
 
 def png(image: NDArray[np.uint8]) -> bytes:
-    """Encodes an RGB image (H, W, 3) or a grey one (H, W), uint8, as lossless PNG."""
+    """Encodes an RGB image (H, W, 3) or a grey one (H, W), uint8, as lossless PNG; RGB without colour as grey."""
+    if image.ndim == 3 and (image == image[..., :1]).all():
+        image = image[..., 0]
     done, data = cv2.imencode(".png", image[..., ::-1] if image.ndim == 3 else image)
     if not done:
         raise ImageError(f"an image of shape {image.shape} cannot be encoded as PNG")

@@ -31,7 +31,7 @@ class Mini:
         names_images: Whether images are named in a file, so that one can be missing; else they are found by looking.
         marks: Boxes that the miniature holds, by label.
         masks: How many images have a mask.
-        binary: Whether it tells defective from good only; then a scratch is a defect, and a dent is none.
+        labels: What it says of the images with a scratch, and of the one with a dent.
     """
 
     settings: dict
@@ -40,7 +40,10 @@ class Mini:
     names_images: bool = True
     marks: dict = None
     masks: int = 0
-    binary: bool = False
+    labels: tuple = (("scratch",), ("dent",))
+
+
+BINARY = (("defective",), ())  # of layouts that tell defective from good only: a dent is no defect here
 
 
 def folders(root, picture):
@@ -222,12 +225,13 @@ MINIS = {
     "csv": Mini({"split_column": "split", "group_column": "part", "mask_column": "mask"}, table, damage_table, masks=1),
     "mvtec": Mini({}, mvtec, names_images=False, masks=3),
     "visa": Mini({"keep_split": False}, visa, damage_visa, names_images=False, masks=3),
-    "kolektor": Mini({}, kolektor, damage_kolektor, names_images=False, masks=2, binary=True),
+    "kolektor": Mini({}, kolektor, damage_kolektor, names_images=False, masks=2, labels=BINARY),
     "masks": Mini({}, masks, names_images=False, masks=4),
-    "elpv": Mini({}, elpv, damage_elpv, binary=True),
+    "elpv": Mini({}, elpv, damage_elpv, labels=BINARY),
     "coco": Mini({}, coco, damage_coco, marks={"scratch": 2, "dent": 1}),
     "yolo": Mini({}, yolo, damage_yolo, names_images=False, marks={"scratch": 2, "dent": 1}),
     "voc": Mini({}, voc, damage_voc, marks={"scratch": 3, "dent": 1}),
+    "good": Mini({}, folders, names_images=False, labels=((), ())),
     "index": Mini({}, saved, damage_saved),
 }
 
@@ -258,7 +262,7 @@ def data(kind, mini, tmp_path, picture):
 def test_finds_every_image_with_its_label(data, mini):
     index = readers.read(data)
     named = {Path(sample.path).stem: sample.labels for sample in index.samples}
-    scratch, dent = (("defective",), ()) if mini.binary else (("scratch",), ("dent",))
+    scratch, dent = mini.labels
     assert named == {SCRATCH_1: scratch, SCRATCH_2: scratch, DENT: dent, GOOD: ()}
     assert index.classes == tuple(sorted({*scratch, *dent}))
 
@@ -310,14 +314,14 @@ def test_litter_is_no_image(data, picture):
 
 
 def test_labels_are_mapped(data, mini):
-    found = "defective" if mini.binary else "scratch"
+    found, count = (mini.labels[0][0], 2) if mini.labels[0] else ("good", 4)
     index = readers.read(data.model_copy(update={"rename": {found: "Kratzer"}}))
-    assert index.counts()["Kratzer"] == 2
+    assert index.counts()["Kratzer"] == count
     assert {box.label for sample in index.samples for box in sample.boxes} <= {"Kratzer", "dent"}
 
 
 def test_the_layout_is_told_by_looking(data, kind, mini):
-    if kind == "index":  # its images could have been read from the folders too
+    if kind in ("index", "good"):  # images of either could be read from the folders too
         assert readers.detect(data.root).kind == "folders"
         return
     detected = readers.detect(data.root)

@@ -47,3 +47,19 @@ def test_the_score_is_the_mean_of_the_worst_places():
     assert float(frame_scores(heat, 0.04)) == 97.5
     assert float(frame_scores(heat, 0.001)) == 99
     assert float(frame_scores(heat, 1.0)) == 49.5
+
+
+def test_the_fine_bank_sharpens_the_map_and_leaves_the_score_alone():
+    """A spot that covers a quarter of a coarse place is hottest where it is."""
+    random = torch.Generator().manual_seed(0)
+    coarse, fine = (0.1 * torch.randn((1, 6, side, side), generator=random) for side in (8, 16))
+    places = [part.permute(0, 2, 3, 1).flatten(0, 2) for part in (coarse, fine)]
+    banks = [Bank(torch.zeros(6), torch.eye(6), rows, torch.ones(len(rows)), context=1) for rows in places]
+    level = torch.tensor([[0.1, 0.1], [0.1, 0.1]])
+    alone, both = (MemoryBank(banks[0], other, level, worst=0.04) for other in (None, banks[1]))
+    coarse[:, :, 4, 4] += 1
+    fine[:, :, 9, 8] += 2
+    (score, heat), (same, sharp) = alone(coarse, fine), both(coarse, fine)
+    assert torch.equal(score, same)
+    assert heat.shape == (1, 1, 8, 8)
+    assert sharp.flatten().argmax() == 9 * 16 + 8

@@ -142,11 +142,11 @@ def test_labelled_defects_of_a_kind_raise_its_scores(new_run, recipe, tmp_path):
     root = tmp_path / "images"
     root.mkdir()
     shots = [(number, (), Split.TRAIN, "ring") for number in range(24)]
-    shots += [(number, ("blot",), Split.TRAIN, "ring") for number in range(24, 32)]
-    shots += [(number, (), Split.TEST, "ring") for number in range(32, 44)]
-    shots += [(number, ("blot",), Split.TEST, "ring") for number in range(44, 56)]
+    shots += [(number, ("blot",), Split.TRAIN, "ring") for number in range(24, 48)]
+    shots += [(number, (), Split.TEST, "ring") for number in range(50, 90)]
+    shots += [(number, ("blot",), Split.TEST, "ring") for number in range(90, 130)]
     index = write(root, shots, faint=True)
-    method = {"method": "corrected_bank", "vectors": 128, "width": 16, "steps": 150}
+    method = {"method": "corrected_bank", "vectors": 128, "width": 16, "steps": 400}
     settings = settings_of(recipe, method)
     masked = index.with_samples(
         s.model_copy(update={"mask": f"masks/{s.path}"}) if s.labels else s for s in index.samples
@@ -158,7 +158,7 @@ def test_labelled_defects_of_a_kind_raise_its_scores(new_run, recipe, tmp_path):
         found = scores(run, Split.TEST)
         good, bad = ([score for labels, score in found if bool(labels) is is_bad] for is_bad in (False, True))
         figures[name] = sum(b > g for b in bad for g in good) / (len(bad) * len(good))
-    assert figures["masks"] > figures["bank"] + 0.02
+    assert figures["masks"] > figures["bank"] + 0.05
 
 
 def test_defects_teach_without_masks_too(new_run, recipe, parts):

@@ -87,3 +87,18 @@ def test_refuses_a_layer_that_gives_no_feature_map(name, layer, said):
 def test_refuses_a_size_that_the_model_cannot_take(name, height, width):
     with pytest.raises(TrainError, match=rf"{height} x {width}"):
         extract(name, (height, width))
+
+
+@pytest.mark.parametrize(("name", "layer"), [("resnet18", "layer3"), ("swin_t", "features.5"), ("mobilenet_v2", None)])
+def test_a_finer_map_beside_it_is_twice_as_fine(name, layer):
+    features = extract(name, (64, 64), layer, finer=True).eval()
+    coarse, fine = features.scales(torch.zeros(2, 3, 64, 64))
+    assert coarse.shape[2:] == features.grid
+    assert fine.shape[2:] == (2 * features.grid[0], 2 * features.grid[1])
+    assert torch.equal(coarse, features(torch.zeros(2, 3, 64, 64)))
+
+
+@pytest.mark.parametrize(("name", "layer"), [("vit_b_16", None), ("resnet18", "maxpool")])
+def test_where_no_map_is_twice_as_fine_there_is_none(name, layer):
+    found = extract(name, (64, 64), layer, finer=True).eval().scales(torch.zeros(1, 3, 64, 64))
+    assert len(found) == (2 if layer else 1)  # the stem of a ResNet is twice as fine as its first pooling

@@ -24,7 +24,7 @@ class MemoryBank(Judged):
 
     method: Literal["memory_bank"] = Field("memory_bank", description="How good parts are learned.")
     vectors: Whole = Field(
-        8192, ge=16, le=65_536, description="Vectors of good parts that are kept; more see finer differences, and cost."
+        4096, ge=16, le=65_536, description="Vectors of good parts that are kept; more see finer differences, and cost."
     )
     fine: Whole = Field(
         2048,
