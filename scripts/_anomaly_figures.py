@@ -129,9 +129,7 @@ def _mask(split: Split, sample: Sample, size: int) -> NDArray[np.bool_] | None:
         return np.zeros((size, size), bool)
     if sample.mask is None:
         return None
-    path = split.root / sample.mask
-    stored = image.decode_raw(image.read_bytes(path, name=sample.mask), name=sample.mask)
-    shown = np.asarray(stored.reshape(*stored.shape[:2], -1).any(axis=2), np.uint8)
+    shown = image.read_mask(split.root / sample.mask, name=sample.mask).astype(np.uint8)
     mask = np.asarray(cv2.resize(shown, (size, size), interpolation=cv2.INTER_NEAREST), bool)
     return mask if mask.any() else None
 

@@ -25,7 +25,7 @@ def real_data():
 
 
 @pytest.fixture(scope="session")
-def weights():
+def real_weights():
     """The folder of pretrained weights."""
     return _folder("SIGHTLINE_WEIGHTS", "../shared/weights")
 

@@ -360,3 +360,21 @@ def test_light_is_evened_inside_the_frame_and_not_in_its_padding() -> None:
     made = image.prepare(frame, spec)
     assert (made[:16] == 114).all()
     assert abs(made[16:48].mean() - 127.5) < 2
+
+
+@pytest.mark.parametrize("mark", [np.uint8(1), np.uint8(255), np.uint16(1), np.uint16(255), np.uint16(65535)])
+def test_a_mask_of_any_depth_marks_what_is_not_0(tmp_path, mark):
+    mask = np.zeros((6, 8), mark.dtype)
+    mask[2:4, 5] = mark
+    _, data = cv2.imencode(".png", mask)
+    (tmp_path / "mask.png").write_bytes(data.tobytes())
+    found = image.read_mask(tmp_path / "mask.png", name="mask.png")
+    assert found.dtype == bool
+    assert np.array_equal(found, mask > 0)
+
+
+def test_a_mask_in_colour_counts_in_any_channel(tmp_path):
+    mask = np.zeros((4, 4, 3), np.uint8)
+    mask[1, 2, 2] = 7
+    (tmp_path / "mask.png").write_bytes(image.png(mask))
+    assert np.argwhere(image.read_mask(tmp_path / "mask.png", name="mask.png")).tolist() == [[1, 2]]

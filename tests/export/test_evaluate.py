@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from sklearn.metrics import f1_score, roc_auc_score
 
 from sightline.bundle.manifest import Metric
-from sightline.export.evaluate import Scored, auroc, evaluate
+from sightline.export.evaluate import Scored, auroc, evaluate, truth_of
 from sightline.index import Sample
 from sightline.verdict import ANY_DEFECT, Policy, Threshold
 
@@ -149,3 +149,8 @@ def test_macro_f1_agrees_with_scikit_learn() -> None:
     scored = _scored(ROWS * 3)
     expected = f1_score(scored.shown.argmax(axis=1), scored.said.argmax(axis=1), average="macro")
     assert _by_name(evaluate(scored))["macro_f1"].value == pytest.approx(expected)
+
+
+def test_a_type_that_happens_to_be_called_anomaly_is_a_type_like_any():
+    samples = [Sample(path="a", labels=("anomaly",)), Sample(path="b", labels=("dent",)), Sample(path="c")]
+    assert truth_of(samples, ("anomaly", "dent")).tolist() == [[True, False], [False, True], [False, False]]

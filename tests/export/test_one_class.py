@@ -16,7 +16,7 @@ def scored(good, bad):
     samples += [Sample(path=f"{name}/{n}.png", labels=(name,)) for name, s in bad.items() for n in range(len(s))]
     values = np.array([*good, *(value for s in bad.values() for value in s)], np.float32)[:, None]
     policy = Policy(exclusive=False, good_known=True, thresholds={ANY_DEFECT: Threshold(ng=0.6, review=0.6)})
-    return Scored(tuple(samples), values, (ANOMALY,), policy)
+    return Scored(tuple(samples), values, (ANOMALY,), policy, one_class=True)
 
 
 def figures(part):

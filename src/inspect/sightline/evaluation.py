@@ -15,7 +15,7 @@ from pathlib import Path
 
 from scipy.stats import t as student
 
-from sightline import workflow
+from sightline import config, workflow
 from sightline.bundle import Bundle
 from sightline.bundle.manifest import MODEL, Metric
 from sightline.config import Recipe
@@ -28,7 +28,7 @@ from sightline.export.evaluate import Scored
 from sightline.export.pixels import pixel_figures
 from sightline.export.sweep import sweep
 from sightline.files import write_whole
-from sightline.index import ANOMALY, Split
+from sightline.index import Split
 from sightline.runs import Progress, RunFolder
 from sightline.runtime.session import Session
 from sightline.workflow import Say
@@ -79,8 +79,20 @@ def of_runs(runs: Sequence[RunFolder]) -> list[Figure]:
 
     Raises:
         BundleError: A run was not exported, or its bundle is damaged.
+        ConfigError: The runs are of different recipes.
     """
+    if len({config.digest(_without_seed(run.recipe)) for run in runs}) > 1:
+        raise ConfigError(
+            "expected runs of one recipe, but they differ in more than the seed: "
+            + ", ".join(f"{run.path.name} ({run.recipe.name})" for run in runs),
+            hint="Evaluate each recipe's runs by themselves.",
+        )
     return summed_up([Bundle.open(run.bundle).manifest.headline_first for run in runs])
+
+
+def _without_seed(recipe: Recipe) -> Recipe:
+    split = recipe.data.split.model_copy(update={"seed": 0})
+    return recipe.model_copy(update={"seed": 0, "data": recipe.data.model_copy(update={"split": split})})
 
 
 def summed_up(measured: Sequence[Sequence[Metric]]) -> list[Figure]:
@@ -122,8 +134,9 @@ def of_bundle(bundle: Path, data: Data, folder: Path, *, progress: Progress) -> 
     manifest = opened.manifest
     found = prepare(data, manifest.input, progress=lambda done, total: progress("read images", done, total))
     index = found.index
+    one_class = manifest.method == "anomaly"
     unknown = sorted(set(index.classes) - set(manifest.classes))
-    if manifest.classes != (ANOMALY,) and unknown:
+    if not one_class and unknown:
         raise DataError(
             f"expected the types that the bundle knows ({', '.join(manifest.classes)}), found {', '.join(unknown)}",
             hint="data.rename gives labels other names, data.ignore leaves images out.",
@@ -131,7 +144,7 @@ def of_bundle(bundle: Path, data: Data, folder: Path, *, progress: Progress) -> 
     session = Session(opened.read(MODEL))
     samples = [sample.model_copy(update={"split": Split.TEST}) for sample in index.samples]
     outputs = sweep(session.run, samples, index, manifest.input, stage="score", progress=progress)
-    scored = Scored(outputs.samples, outputs.scores, manifest.classes, manifest.policy)
+    scored = Scored(outputs.samples, outputs.scores, manifest.classes, manifest.policy, one_class=one_class)
     record.draw(scored, outputs, manifest, index, folder)
     return summed_up([figures(scored) + pixel_figures(outputs, index, manifest.input)])
 

@@ -50,6 +50,16 @@ def read(path: Path, *, bits: int = 16) -> NDArray[np.uint8]:
     return decode(read_bytes(path, name=name), name=name, bits=bits)
 
 
+def read_mask(path: Path, *, name: str) -> NDArray[np.bool_]:
+    """Reads a mask of any depth as bool (H, W): whatever is not 0 in some channel is marked.
+
+    Raises:
+        ImageError: The file cannot be read or decoded.
+    """
+    raw = decode_raw(read_bytes(path, name=name), name=name)
+    return np.asarray(raw.reshape(*raw.shape[:2], -1).any(axis=2))
+
+
 def read_bytes(path: Path, *, name: str) -> bytes:
     """Reads an image file as it is stored, to be decoded.
 

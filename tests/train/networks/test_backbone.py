@@ -89,16 +89,29 @@ def test_refuses_a_size_that_the_model_cannot_take(name, height, width):
         extract(name, (height, width))
 
 
-@pytest.mark.parametrize(("name", "layer"), [("resnet18", "layer3"), ("swin_t", "features.5"), ("mobilenet_v2", None)])
-def test_a_finer_map_beside_it_is_twice_as_fine(name, layer):
-    features = extract(name, (64, 64), layer, finer=True).eval()
-    coarse, fine = features.scales(torch.zeros(2, 3, 64, 64))
-    assert coarse.shape[2:] == features.grid
-    assert fine.shape[2:] == (2 * features.grid[0], 2 * features.grid[1])
-    assert torch.equal(coarse, features(torch.zeros(2, 3, 64, 64)))
+@pytest.mark.parametrize(
+    ("name", "channels"),
+    [
+        ("resnet18", (256, 128)),
+        ("resnet50", (1024, 512)),
+        ("mobilenet_v2", (96, 32)),
+        ("swin_t", (384, 192)),
+        ("vit_b_16", (768,)),  # tokens have one size
+    ],
+)
+def test_of_a_stride_the_last_whole_block_is_taken_and_a_finer_one_beside_it(name, channels):
+    features = extract(name, (64, 64), stride=16, finer=True).eval()
+    found = features.scales(torch.zeros(2, 3, 64, 64))
+    assert [part.shape for part in found] == [
+        (2, count, side, side) for count, side in zip(channels, (4, 8), strict=False)
+    ]
+    assert torch.equal(found[0], features(torch.zeros(2, 3, 64, 64)))
 
 
-@pytest.mark.parametrize(("name", "layer"), [("vit_b_16", None), ("resnet18", "maxpool")])
-def test_where_no_map_is_twice_as_fine_there_is_none(name, layer):
-    found = extract(name, (64, 64), layer, finer=True).eval().scales(torch.zeros(1, 3, 64, 64))
-    assert len(found) == (2 if layer else 1)  # the stem of a ResNet is twice as fine as its first pooling
+def test_an_odd_size_has_a_finer_map_too():
+    coarse, fine = extract("resnet18", (200, 200), stride=16, finer=True).eval().scales(torch.zeros(1, 3, 200, 200))
+    assert (coarse.shape[2:], fine.shape[2:]) == ((13, 13), (25, 25))
+
+
+def test_before_the_first_block_nothing_is_finer():
+    assert len(extract("resnet18", (64, 64), "conv1", finer=True).eval().scales(torch.zeros(1, 3, 64, 64))) == 1

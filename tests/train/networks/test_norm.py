@@ -79,8 +79,8 @@ def test_statistics_move_only_if_the_recipe_says_so(mode, training):
         ("resnet18-conv1-to-layer3.pth", Model(backbone="resnet18", layer="layer3")),
     ],
 )
-def test_published_folded_weights_load_whole_and_are_known_as_folded(weights, file, model):
-    model = model.model_copy(update={"weights": str(weights / file)})
+def test_published_folded_weights_load_whole_and_are_known_as_folded(real_weights, file, model):
+    model = model.model_copy(update={"weights": str(real_weights / file)})
     network = build(model, 3, SPEC)
     assert load_weights(network, model).whole
     assert is_folded(network)

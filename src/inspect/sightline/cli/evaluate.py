@@ -30,7 +30,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         "evaluate", help="measure over several seeds, or a bundle on labelled images", description=_DESCRIPTION
     )
     text = "a recipe, runs, or a bundle and a folder of images; then KEY=VALUE, values of the recipe to replace"
-    parser.add_argument("what", nargs="+", type=Path, metavar="WHAT", help=text)
+    parser.add_argument("what", nargs="+", metavar="WHAT", help=text)
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2], metavar="S", help="seeds (0 1 2)")
     parser.add_argument("--runs", type=Path, default=Path("runs"), metavar="DIR", help="where run folders go (runs)")
     parser.add_argument(
@@ -43,8 +43,11 @@ def _run(arguments: argparse.Namespace) -> int:
     from sightline import evaluation
     from sightline.cli.progress import Bars
 
-    what = [path for path in arguments.what if "=" not in path.name or path.exists()]
-    overrides = [*(str(path) for path in arguments.what if path not in what), *arguments.overrides]
+    replaced = [word for word in arguments.what if "=" in word and not Path(word).exists()]
+    what = [Path(word) for word in arguments.what if word not in replaced]
+    if not what:
+        raise ConfigError(f"expected a recipe, runs or a bundle, got only {' '.join(replaced)}")
+    overrides = [*replaced, *arguments.overrides]
     with Bars() as progress:
         figures = _figures(what, overrides, arguments, progress)
     path = arguments.output / "figures.json"

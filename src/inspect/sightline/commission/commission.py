@@ -91,7 +91,7 @@ def run(asked: Asked, folder: Path, *, progress: Progress, say: Say) -> Commissi
 
 def recipe_of(asked: Asked, folder: Path, say: Say) -> Recipe:
     """The recipe that commissioning trains; every value can be replaced by an override."""
-    reader = _reader(asked.images, say)
+    reader = _reader(asked, say)
     values: dict[str, Any] = {
         "name": _name(asked.images),
         "task": "anomaly",
@@ -103,12 +103,13 @@ def recipe_of(asked: Asked, folder: Path, say: Say) -> Recipe:
     return config.build(values, asked.overrides)
 
 
-def _reader(images: Path, say: Say) -> dict[str, Any]:
+def _reader(asked: Asked, say: Say) -> dict[str, Any]:
     """The layout of the folder, if it has one that tells good from defective; else all images are of good parts."""
+    images = asked.images
     try:
         found = readers.detect(images)
-        data = Data(root=images, reader=found)
-        if readers.read(data).has_good:
+        values = {"name": "parts", "data": {"root": str(images), "reader": found.model_dump(mode="json")}}
+        if readers.read(config.build(values, [o for o in asked.overrides if o.startswith("data.")]).data).has_good:
             return found.model_dump(mode="json")
     except DataError:
         if not images.is_dir():

@@ -6,7 +6,7 @@ import base64
 import csv
 import io
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +17,7 @@ from sightline import image
 from sightline.bundle.manifest import Manifest, Metric
 from sightline.commission import marks
 from sightline.export import plots
+from sightline.export.answer import CALIBRATE_SUSPICIOUS
 from sightline.export.evaluate import Scored
 from sightline.index import ANOMALY, Index, Split
 from sightline.runs import Progress, RunFolder
@@ -65,9 +66,10 @@ def write_report(run: RunFolder, bundle: Path, path: Path, *, progress: Progress
     held = [s for split in (Split.TEST, Split.CALIBRATE) for s in run.index.part(split) if s.good]
     seen = []
     for done, sample in enumerate(held, start=1):
-        seen.append(inspector.examine(run.index.file(sample)))
+        # Without its frame: those of thousands of parts do not fit memory.
+        seen.append(replace(inspector.examine(run.index.file(sample)), frame=None))
         progress("look", done, len(held))
-    frames = [one.frame.image for one in seen[:_MARKED] if one.frame is not None]
+    frames = [image.read(run.index.file(sample), bits=run.recipe.input.bits) for sample in held[:_MARKED]]
     manifest = inspector.manifest
     text = page(
         "sightline.commission",
@@ -78,7 +80,7 @@ def write_report(run: RunFolder, bundle: Path, path: Path, *, progress: Progress
         escape=_metric(manifest, "escape_rate"),
         counts={split.value: run.index.counts(split) for split in Split},
         histogram=_drawn(plots.heaps(_scored(run.index, seen, manifest))),
-        looked_at=_looked_at(seen, manifest),
+        looked_at=_looked_at(seen, inspector),
         suspicious=_suspicious(run),
         kept=run.recipe.anomaly.suspicious == "keep",
         products=_told(run, PRODUCTS),
@@ -94,15 +96,15 @@ def _metric(manifest: Manifest, name: str) -> Metric | None:
 
 
 def _scored(index: Index, seen: list[Inspection], manifest: Manifest) -> Scored:
-    """All good parts that nothing was learned from, and the defective ones of the test part if there are any."""
+    """The good parts that nothing was learned from."""
     rows = {sample.path: sample for sample in index.samples}
     read = [one for one in seen if one.reading is not None]
     names = [str(Path(one.verdict.frame).relative_to(index.root).as_posix()) for one in read]
     scores = np.array([one.reading.scores for one in read if one.reading is not None], np.float32)
-    return Scored(tuple(rows[name] for name in names), scores, manifest.classes, manifest.policy)
+    return Scored(tuple(rows[name] for name in names), scores, manifest.classes, manifest.policy, one_class=True)
 
 
-def _looked_at(seen: list[Inspection], manifest: Manifest) -> list[Picture]:
+def _looked_at(seen: list[Inspection], inspector: Inspector) -> list[Picture]:
     """The held-out good parts that were thought the oddest, and some from the middle."""
     read = [one for one in seen if one.reading is not None]
     order = sorted(read, key=lambda one: -float(one.reading.scores[0]) if one.reading is not None else 0.0)
@@ -110,20 +112,21 @@ def _looked_at(seen: list[Inspection], manifest: Manifest) -> list[Picture]:
     middle = len(order) // 2
     picks = order[:half] + order[max(half, middle) : max(half, middle) + half]
     pictures = []
-    for one in picks:
+    for one in (inspector.examine(Path(picked.verdict.frame)) for picked in picks):
         if one.frame is None or one.reading is None:
             continue
         small = overlay.fit(one.frame.image, shortest=_SIDE, longest=_SIDE)
-        heat = overlay.draw_heat(small, one, manifest, label=ANOMALY)
+        heat = overlay.draw_heat(small, one, inspector.manifest, label=ANOMALY)
         note = f"score {float(one.reading.scores[0]):.3f}, {one.verdict.outcome}"
         pictures.append(Picture(Path(one.verdict.frame).name, note, data_uri(small), data_uri(heat)))
     return pictures
 
 
 def _suspicious(run: RunFolder) -> list[Picture]:
-    file = run.artifacts / SUSPICIOUS
-    with file.open(newline="", encoding="utf-8") as table:
-        rows = list(csv.DictReader(table))
+    rows = []
+    for name in (SUSPICIOUS, CALIBRATE_SUSPICIOUS):
+        with (run.artifacts / name).open(newline="", encoding="utf-8") as table:
+            rows += list(csv.DictReader(table))
     pictures = []
     for number, row in enumerate(rows):
         plain = ""

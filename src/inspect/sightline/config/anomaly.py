@@ -24,7 +24,7 @@ class MemoryBank(Judged):
 
     method: Literal["memory_bank"] = Field("memory_bank", description="How good parts are learned.")
     vectors: Whole = Field(
-        4096, ge=16, le=65_536, description="Vectors of good parts that are kept; more see finer differences, and cost."
+        8192, ge=16, le=65_536, description="Vectors of good parts that are kept; more see finer differences, and cost."
     )
     fine: Whole = Field(
         2048,
@@ -48,7 +48,7 @@ class CorrectedBank(MemoryBank):
     )
     vectors: Whole = Field(2048, ge=16, le=65_536, description="Vectors of good parts that are kept.")
     width: Whole = Field(64, ge=4, le=512, description="Channels of the networks that defects teach.")
-    steps: Whole = Field(400, ge=1, le=100_000, description="Steps that each of them learns.")
+    steps: Whole = Field(400, ge=20, le=100_000, description="Steps that each of them learns.")
 
 
 class Discriminator(Judged):
@@ -56,7 +56,7 @@ class Discriminator(Judged):
 
     method: Literal["discriminator"] = Field("discriminator", description="How good parts are learned.")
     width: Whole = Field(64, ge=4, le=512, description="Channels of the network.")
-    steps: Whole = Field(600, ge=1, le=100_000, description="Steps that it learns.")
+    steps: Whole = Field(600, ge=20, le=100_000, description="Steps that it learns.")
 
 
 Anomaly = Annotated[MemoryBank | CorrectedBank | Discriminator, Field(discriminator="method")]

@@ -31,3 +31,8 @@ class Preprocess(BaseModel):
     light: Literal["none", "frame", "local"] = Field(
         "none", description="Take changes of light out: not at all, over the whole frame, or around every pixel."
     )
+
+    @property
+    def batch(self) -> int:
+        """How many frames of this size to work on at a time: 16 of 256 x 256, fewer of larger ones."""
+        return max(1, min(16, 16 * 256 * 256 // (self.height * self.width)))

@@ -67,8 +67,7 @@ def _line(
 def _outlined(plain: NDArray[np.uint8], index: Index, sample: Sample, recipe: Recipe) -> NDArray[np.uint8]:
     if sample.mask is None:
         return plain
-    raw = image.decode_raw(image.read_bytes(index.root / sample.mask, name=sample.mask), name=sample.mask)
-    marked = (raw.reshape(*raw.shape[:2], -1) != 0).any(axis=2).astype(np.uint8) * 255
+    marked = image.read_mask(index.root / sample.mask, name=sample.mask).astype(np.uint8) * 255
     top, left, height, width = image.content(marked.shape, recipe.input)
     fitted = np.zeros(plain.shape[:2], np.uint8)
     fitted[top : top + height, left : left + width] = image.resize(marked, height, width) > 0

@@ -171,7 +171,7 @@ def _mask(root: Path, sample: Sample) -> tuple[str, bool]:
     if sample.mask is None:
         return "", False
     try:
-        mask = image.decode_raw(image.read_bytes(root / sample.mask, name=sample.mask), name=sample.mask)
+        mask = image.read_mask(root / sample.mask, name=sample.mask)
     except ImageError as error:
         return error.message.removeprefix(f"{sample.mask}: "), False
     if mask.shape[:2] != (sample.height, sample.width):

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import nn
+from tqdm import tqdm
 
 from sightline.bundle.manifest import Calibration, Metric
 from sightline.export import calibrate, decide, evaluate, one_class, tail
@@ -19,6 +20,9 @@ from sightline.index import ANOMALY, Sample, Split
 from sightline.runs import Progress, RunFolder
 from sightline.train import LabelSpace, anomaly, epochs
 from sightline.verdict import Policy
+
+CALIBRATE_SUSPICIOUS = "suspicious-calibrate.csv"
+"""In the run's artifacts: good images of the calibrate part that are unlike the others, the most unlike first."""
 
 
 @dataclass(frozen=True)
@@ -72,14 +76,31 @@ def _anomalous(run: RunFolder, progress: Progress) -> Answer:
     network = _views(anomaly.load(run), run)
     good = [sample for sample in run.index.part(Split.CALIBRATE) if sample.good]
     heat = _sweep(network, good, run, progress).scores[:, 0]
-    told = tail.fit(heat, groups=tuple(sample.unit for sample in good))
+    left_out = _suspicious(run, good, heat)
+    kept = [row for row in range(len(good)) if row not in left_out]
+    told = tail.fit(heat[kept], groups=tuple(good[row].unit for row in kept))
 
     def policy(outputs: Outputs) -> Policy:
         defective = np.array([not sample.good for sample in outputs.samples], bool)
-        return decide.choose_one_class(outputs.scores, defective, run.recipe.decide, told)
+        chosen = decide.choose_one_class(outputs.scores, defective, run.recipe.decide, told)
+        odd = f"; {len(left_out)} images quite unlike the others were left out" if left_out else ""
+        return chosen.model_copy(update={"chosen_by": chosen.chosen_by + odd})
 
     model = ContractModel(network, tail.TailScore(told))
     return Answer(model, (ANOMALY,), _of_tail(told), policy)
+
+
+def _suspicious(run: RunFolder, good: Sequence[Sample], heat: NDArray[np.float32]) -> set[int]:
+    """Rows of the calibrate part that may hide a defect and would make the threshold too high; they are listed."""
+    rows = anomaly.odd(heat)
+    anomaly.list_suspicious(run, CALIBRATE_SUSPICIOUS, [(good[row].path, float(heat[row])) for row in rows])
+    kept = run.recipe.anomaly.suspicious == "keep" or not anomaly.exceptions(rows, len(good))
+    if rows:
+        tqdm.write(
+            f"warning: {len(rows)} images called good in the calibrate part are quite unlike the others and were "
+            f"{'kept' if kept else 'left out'}; look at them: {run.artifacts / CALIBRATE_SUSPICIOUS}"
+        )
+    return set() if kept else set(rows)
 
 
 def _views(trained: nn.Module, run: RunFolder) -> nn.Module:

@@ -29,7 +29,7 @@ def write(manifest: Manifest, card: Card, *, size: int, kept: str) -> str:
                 ("method", manifest.method),
                 ("types", ", ".join(manifest.classes)),
                 ("has seen good parts", "yes" if manifest.policy.good_known else "no: it never answers OK"),
-                ("input", f"{taken.width} x {taken.height} px, {taken.fit}, {taken.colour}, light evened: {taken.light}"),
+                ("input", f"{taken.width} x {taken.height} px, {taken.fit}, {taken.colour}, light: {taken.light}"),
                 ("model", f"ONNX opset {manifest.opset}, {size / 1e6:.1f} MB"),
                 ("data", card.data or manifest.data.source),
                 ("licence", manifest.data.licence),

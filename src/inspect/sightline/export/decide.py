@@ -64,7 +64,8 @@ def choose_one_class(
         decision: The recipe's rule.
         tail: What scores mean: how rarely a good part gets them.
     """
-    if decision.rule in ("auto", "overkill"):
+    few = min(int(defective.sum()), int((~defective).sum())) < FEWEST  # too few for the best F1
+    if decision.rule in ("auto", "overkill") or (decision.rule == "f1" and few):
         value = float(score(-np.log10(decision.overkill)))
         found = int((scores[defective, 0] >= value).sum())
         why = (

@@ -17,7 +17,7 @@ from sklearn.metrics import average_precision_score
 
 from sightline.bundle.manifest import Metric
 from sightline.export import intervals
-from sightline.index import ANOMALY, GOOD, Sample
+from sightline.index import GOOD, Sample
 from sightline.verdict import ANY_DEFECT, Outcome, Policy, Verdict
 
 _RESAMPLES = 500
@@ -35,16 +35,20 @@ class Scored:
         scores: (N, C) calibrated scores.
         classes: The C defect types.
         policy: Turns scores into verdicts.
+        one_class: Whether the model learned good parts alone: its scores are then no probabilities of types.
     """
 
     samples: tuple[Sample, ...]
     scores: NDArray[np.float32]
     classes: tuple[str, ...]
     policy: Policy
+    one_class: bool = False
 
     @cached_property
     def truth(self) -> NDArray[np.bool_]:
         """(N, C) whether the frame shows the type."""
+        if self.one_class:
+            return np.array([[not sample.good] for sample in self.samples], bool).reshape(len(self.samples), 1)
         return truth_of(self.samples, self.classes)
 
     @cached_property
@@ -57,11 +61,6 @@ class Scored:
         """Names of the K columns below: the types, after ``good`` where it is an output of its own."""
         with_good = self.policy.exclusive and self.policy.good_known
         return (GOOD, *self.classes) if with_good else self.classes
-
-    @property
-    def one_class(self) -> bool:
-        """Whether the model learned good parts alone: its scores are then no probabilities of types."""
-        return self.classes == (ANOMALY,)
 
     @cached_property
     def probabilities(self) -> NDArray[np.float64]:
@@ -117,8 +116,8 @@ class Scored:
 
 
 def truth_of(samples: Sequence[Sample], classes: Sequence[str]) -> NDArray[np.bool_]:
-    """(N, C) whether each sample shows each type; an anomaly is any."""
-    shown = [[name in s.labels or (name == ANOMALY and not s.good) for name in classes] for s in samples]
+    """(N, C) whether each sample shows each type."""
+    shown = [[name in s.labels for name in classes] for s in samples]
     return np.array(shown, bool).reshape(len(samples), len(classes))
 
 

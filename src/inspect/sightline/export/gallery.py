@@ -83,6 +83,7 @@ def _outlined(picture: NDArray[np.uint8], sample: Sample, index: Index) -> NDArr
     """The picture with the outline of the defect, where somebody drew a mask."""
     if sample.mask is None or sample.good:
         return picture
-    mask = image.resize(image.read(index.root / sample.mask), *picture.shape[:2])[..., 0] > 0
-    outlines, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
+    mask = image.read_mask(index.root / sample.mask, name=sample.mask).astype(np.uint8) * 255
+    shown = (image.resize(mask, *picture.shape[:2]) > 0).astype(np.uint8)
+    outlines, _ = cv2.findContours(shown, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
     return np.asarray(cv2.drawContours(picture.copy(), outlines, -1, (0, 200, 255), 1, cv2.LINE_AA), np.uint8)

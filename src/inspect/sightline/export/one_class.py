@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import average_precision_score
@@ -50,7 +52,7 @@ def _per_type(scored: Scored, outcomes: NDArray[np.str_]) -> list[Metric | None]
     for name in types_of(scored):
         shown = shows(scored, name)
         rows = np.flatnonzero(shown | ~scored.defective)
-        of_type = Scored(tuple(scored.samples[row] for row in rows), scored.scores[rows], scored.classes, scored.policy)
+        of_type = replace(scored, samples=tuple(scored.samples[row] for row in rows), scores=scored.scores[rows])
         figures.append(ranked(f"auroc/{name}", auroc, shown[rows], of_type.scores[:, 0], of_type))
         figures.append(rate(f"escape_rate/{name}", outcomes == Outcome.OK.value, np.flatnonzero(shown), scored))
     return figures

@@ -63,7 +63,10 @@ def export(run: RunFolder, *, progress: Progress = silent, mlflow_run: str | Non
     policy = answered.policy(calibrate)
     checked = test if test.samples else calibrate
     golden, frames = _golden(index, checked, recipe)
-    parts = [Scored(part.samples, part.scores, answered.classes, policy) for part in (calibrate, test)]
+    parts = [
+        Scored(part.samples, part.scores, answered.classes, policy, one_class=recipe.one_class)
+        for part in (calibrate, test)
+    ]
     small = eight_bit.add(exported, run, parts, frames, progress) if recipe.model.int8 else None
     manifest = Manifest(
         name=recipe.name,

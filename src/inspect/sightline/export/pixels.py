@@ -69,7 +69,7 @@ def _mask(sample: Sample, index: Index) -> NDArray[np.bool_] | None:
         return np.zeros((sample.height, sample.width), bool)
     if sample.mask is None:
         return None
-    found = image.read(index.root / sample.mask).max(axis=2) > 0
+    found = image.read_mask(index.root / sample.mask, name=sample.mask)
     return found if found.any() else None
 
 

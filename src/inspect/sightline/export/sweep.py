@@ -14,8 +14,6 @@ from sightline.dataset.scan import read_checked
 from sightline.index import Index, Sample
 from sightline.runs import Progress
 
-BATCH = 16
-
 Model = Callable[[NDArray[np.uint8]], tuple[NDArray[np.float32], NDArray[np.float32]]]
 """uint8 (B, H, W, 3) -> scores (B, C) and maps (B, C, h, w)."""
 
@@ -53,8 +51,8 @@ def sweep(
         DataError: An image was changed since the index was made.
     """
     scores, maps = [], []
-    for start in range(0, len(samples), BATCH):
-        part = samples[start : start + BATCH]
+    for start in range(0, len(samples), preprocess.batch):
+        part = samples[start : start + preprocess.batch]
         images = [image.prepare(read_checked(index, s, bits=preprocess.bits), preprocess) for s in part]
         batch_scores, batch_maps = model(np.stack(images))
         scores.append(batch_scores)

@@ -48,7 +48,7 @@ class Kolektor(Layout[KolektorReader]):
 
     def _row(self, path: Path, mask: Path, folder: str) -> Sample:
         name = self.relative(mask)
-        defective = bool(image.decode_raw(image.read_bytes(mask, name=name), name=name).any())
+        defective = bool(image.read_mask(mask, name=name).any())
         return Sample(
             path=self.relative(path),
             labels=(DEFECTIVE,) if defective else (),

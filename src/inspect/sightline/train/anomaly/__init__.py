@@ -5,6 +5,7 @@ to scores [B, 1] of the frames and heat [B, 1, h, w] of their places. Both are 0
 mean is told later, by how high good parts get that nothing was learned from.
 """
 
-from sightline.train.anomaly.fit import PRODUCTS, SUSPICIOUS, check, fit, load
+from sightline.train.anomaly.fit import PRODUCTS, SUSPICIOUS, check, fit, list_suspicious, load
+from sightline.train.anomaly.screen import exceptions, odd
 
-__all__ = ["PRODUCTS", "SUSPICIOUS", "check", "fit", "load"]
+__all__ = ["PRODUCTS", "SUSPICIOUS", "check", "exceptions", "fit", "list_suspicious", "load", "odd"]

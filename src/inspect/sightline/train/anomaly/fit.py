@@ -23,7 +23,7 @@ from sightline.train.anomaly.discriminator import Discriminator
 from sightline.train.anomaly.judge import Judge, Lesson, Shown, under
 from sightline.train.anomaly.masks import covered
 from sightline.train.anomaly.memory import MemoryBank
-from sightline.train.anomaly.screen import Screening, screen
+from sightline.train.anomaly.screen import Screening, exceptions, screen
 from sightline.train.anomaly.store import stored
 from sightline.train.callbacks import BEST
 from sightline.train.networks import load_weights
@@ -62,9 +62,7 @@ def fit(run: RunFolder, *, progress: Progress) -> None:
     run.forget_after(run.events_before_training())
     torch.manual_seed(recipe.seed)
     seeing = backbone(recipe.model, recipe.input)
-    report = load_weights(seeing, recipe.model)
-    if report is not None:
-        tqdm.write(report.text())
+    tqdm.write(_loaded(seeing, recipe))
     settle(seeing)
     seen, judge = _learned(run, seeing, progress)
     detector = Detector(seeing, judge)
@@ -119,7 +117,19 @@ def check(recipe: Recipe) -> None:
             "model.weights: task anomaly needs pretrained weights, got null: random features tell nothing apart",
             hint="Name torchvision's (DEFAULT) or a file.",
         )
-    load_weights(backbone(recipe.model, recipe.input), recipe.model)
+    _loaded(backbone(recipe.model, recipe.input), recipe)
+
+
+def _loaded(seeing: Seeing, recipe: Recipe) -> str:
+    """Loads the weights, all of them since nothing in the backbone will learn, and says so."""
+    report = load_weights(seeing, recipe.model)
+    if report is None or not report.whole:
+        raise TrainError(
+            f"model.weights: task anomaly learns nothing in the backbone, so it needs all its weights; "
+            f"{report.text() if report else 'there are none'}",
+            hint=f"Set model.layer={report.layer}." if report and report.layer else "Name other weights.",
+        )
+    return report.text()
 
 
 def load(run: RunFolder) -> Detector:
@@ -142,8 +152,12 @@ def load(run: RunFolder) -> Detector:
 
 
 def _kept(seen: Screening, recipe: Recipe) -> list[int]:
-    out = set(seen.suspicious) if recipe.anomaly.suspicious == "leave_out" else set()
+    out = set(seen.suspicious) if _left_out(seen, recipe) else set()
     return [row for row in range(len(seen.scores)) if row not in out]
+
+
+def _left_out(seen: Screening, recipe: Recipe) -> bool:
+    return recipe.anomaly.suspicious == "leave_out" and exceptions(seen.suspicious, len(seen.scores))
 
 
 def _tell(run: RunFolder, seen: Screening, samples: Sequence[Sample]) -> None:
@@ -153,15 +167,20 @@ def _tell(run: RunFolder, seen: Screening, samples: Sequence[Sample]) -> None:
         told = f"the images look like two products: {sizes}. Train one model each if they are."
         run.tags({PRODUCTS: told})
         tqdm.write(f"warning: {told}")
-    with (run.artifacts / SUSPICIOUS).open("w", newline="", encoding="utf-8") as file:
-        table = csv.writer(file)
-        table.writerow(["path", "unlike_the_others"])
-        table.writerows((samples[row].path, f"{seen.scores[row]:.4f}") for row in seen.suspicious)
-    run.artifact(SUSPICIOUS)
+    list_suspicious(run, SUSPICIOUS, [(samples[row].path, float(seen.scores[row])) for row in seen.suspicious])
     if seen.suspicious:
         listed = ", ".join(samples[row].path for row in seen.suspicious[:5])
-        done = "left out" if run.recipe.anomaly.suspicious == "leave_out" else "kept"
+        done = "left out" if _left_out(seen, run.recipe) else "kept"
         tqdm.write(
             f"warning: {len(seen.suspicious)} images called good are quite unlike the others and were {done}; look at "
             f"them: {listed}{' …' if len(seen.suspicious) > 5 else ''} (all in {run.artifacts / SUSPICIOUS})"
         )
+
+
+def list_suspicious(run: RunFolder, name: str, images: Sequence[tuple[str, float]]) -> None:
+    """Lists images that may hide a defect, and how unlike the others they are, in the run's artifacts."""
+    with (run.artifacts / name).open("w", newline="", encoding="utf-8") as file:
+        table = csv.writer(file)
+        table.writerow(["path", "unlike_the_others"])
+        table.writerows((path, f"{value:.4f}") for path, value in images)
+    run.artifact(name)

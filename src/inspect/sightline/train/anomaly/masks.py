@@ -35,7 +35,7 @@ def covered(
     shares = np.zeros((len(samples), 1, *grid), np.float32)
     for row, sample in enumerate(samples):
         if sample.mask is not None:
-            mask = image.read(index.root / sample.mask).max(axis=2) > 0
+            mask = image.read_mask(index.root / sample.mask, name=sample.mask)
             shares[row, 0] = _shrunk(mask.astype(np.float32), preprocess, grid)
     return torch.from_numpy(shares), np.asarray(shares.any(axis=(1, 2, 3)), bool)
 

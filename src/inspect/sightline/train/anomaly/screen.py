@@ -15,7 +15,9 @@ from sightline.train.anomaly.memory import level_of
 
 _BANK = 0.25  # of the final bank's size: enough to see what is odd
 _ODD = 5.0  # robust deviations above the median
-_MOST_ODD = 0.1  # beyond this share they are no exceptions, but a part of what there is
+MOST_ODD = 0.1
+"""Share of the images beyond which odd ones are no exceptions, but a part of what there is."""
+
 _TWO = 4.5  # Ashman's D; above 2 two heaps are apart, and the shots of one product under changing light reach 4
 _SMALLER = 0.05  # share of the images that a second product has at least
 
@@ -44,17 +46,21 @@ def screen(good: Shown, settings: Judged) -> Screening:
     heat, distances = unseen(store, dealt(good.samples, 2), bank, round(_BANK * bank.vectors))
     scores = (frame_scores(heat, settings.worst) + distances)[:, 0].double().numpy()
     means = np.concatenate([averaged(features, bank.context).mean((2, 3)).numpy() for features in store.every()])
-    return Screening(scores, level_of(heat), _odd(scores), _products(means))
+    return Screening(scores, level_of(heat), odd(scores), _products(means))
 
 
-def _odd(scores: NDArray[np.float64]) -> tuple[int, ...]:
+def odd(scores: NDArray[np.floating]) -> tuple[int, ...]:
     """Rows far above the rest, by the median and its deviation of logarithms: scores are skewed, and never negative."""
     logs = np.log(np.maximum(scores, 1e-12))
     middle = np.median(logs)
     deviation = 1.4826 * float(np.median(np.abs(logs - middle)))
     order = np.argsort(-logs, kind="stable")
-    odd = [int(row) for row in order if logs[row] - middle > _ODD * max(deviation, 1e-6)]
-    return tuple(odd) if len(odd) <= _MOST_ODD * len(scores) else ()
+    return tuple(int(row) for row in order if logs[row] - middle > _ODD * max(deviation, 1e-6))
+
+
+def exceptions(rows: tuple[int, ...], count: int) -> bool:
+    """Whether so many odd ones of all are exceptions; many are a part of what there is, and are not left out."""
+    return len(rows) <= MOST_ODD * count
 
 
 def _products(means: NDArray[np.float32]) -> tuple[tuple[int, ...], ...]:

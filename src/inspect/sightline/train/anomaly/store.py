@@ -18,7 +18,8 @@ from sightline.dataset.scan import read_checked
 from sightline.errors import TrainError
 from sightline.index import Index, Sample
 
-BATCH = 16
+_PLACES = 8192
+"""That are looked at in one go: their distances from a few thousand vectors take some hundred MB."""
 
 _Embed = Callable[[Tensor], tuple[Tensor, ...]]
 """Images uint8 [B, H, W, 3] to features of one or more scales, [B, C, h, w] each."""
@@ -57,9 +58,10 @@ class Store:
         return self.batches(range(len(self)))
 
     def batches(self, rows: Sequence[int]) -> Iterator[Tensor]:
-        """Features of some images, float32 [at most 16, C, h, w] at a time, in the order asked for."""
-        for start in range(0, len(rows), BATCH):
-            some = self._rows[list(rows[start : start + BATCH])]
+        """Features of some images, float32 [B, C, h, w] at a time, in the order asked for."""
+        size = max(1, _PLACES // (self.grid[0] * self.grid[1]))
+        for start in range(0, len(rows), size):
+            some = self._rows[list(rows[start : start + size])]
             yield torch.from_numpy(self._values[some]).float()
 
 
@@ -95,8 +97,8 @@ def stored(
         shapes: list[tuple[int, ...]] = []
         try:
             with ThreadPoolExecutor() as pool, torch.no_grad():
-                for start in range(0, len(samples), BATCH):
-                    batch = np.stack(list(pool.map(read, samples[start : start + BATCH])))
+                for start in range(0, len(samples), preprocess.batch):
+                    batch = np.stack(list(pool.map(read, samples[start : start + preprocess.batch])))
                     found = [values.clamp_(-60_000, 60_000).half().numpy() for values in embed(torch.from_numpy(batch))]
                     for scale, values in enumerate(found):
                         with _file(aside, scale).open("ab") as file:

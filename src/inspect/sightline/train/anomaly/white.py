@@ -60,4 +60,4 @@ class White(nn.Module):
 
 
 def _stacked(coarse: Tensor, fine: Tensor | None = None) -> Tensor:
-    return coarse if fine is None else torch.cat([coarse, functional.avg_pool2d(fine, 2)], 1)
+    return coarse if fine is None else torch.cat([coarse, functional.avg_pool2d(fine, 2, ceil_mode=True)], 1)

@@ -62,7 +62,7 @@ class Features(nn.Module):
         return self.scales(image)[0]
 
     def scales(self, image: Tensor) -> tuple[Tensor, ...]:
-        """Computes the feature map, and after it the finer one if there is one, [B, c, 2h, 2w]."""
+        """Computes the feature map, and after it the finer one if there is one, [B, c, 2h, 2w] or one less."""
         found = self.body(image)
         coarse = _channels_first(found[_MAP], self._layout, self.grid)
         return (coarse,) if self._finer is None else (coarse, _channels_first(found[_FINER], self._finer, self.grid))
@@ -104,15 +104,13 @@ def extract(
     except (AssertionError, RuntimeError, ValueError) as error:
         raise _unfit(name, shape, error) from error
     every = layouts = {node: layout for node, size in small.items() if (layout := _layout(size, large.get(node)))}
+    grids = {node: _grid(layout, small[node], large[node]) for node, layout in every.items()}
     if layer is None and stride is not None:
-        layouts = _of_stride(layouts, small, shape, stride) or layouts
+        layouts = _of_stride(layouts, grids, shape, stride) or layouts
     node = _last_map(name, layouts) if layer is None else _named_map(name, layer, small, layouts)
-    layout, size = layouts[node], small[node]
-    if layout is Layout.TOKENS:
-        channels, grid = size[2], _token_grid(size[1], large[node][1])
-    else:
-        channels, grid = (size[1] if layout is Layout.CHANNELS_FIRST else size[3]), _grid(layout, size)
-    beside = _finer(every, small, node, grid) if finer and layout is not Layout.TOKENS else None
+    layout, grid = layouts[node], grids[node]
+    channels = small[node][1 if layout is Layout.CHANNELS_FIRST else -1]
+    beside = _finer(every, grids, node) if finer else None
     nodes = {node: _MAP} if beside is None else {beside: _FINER, node: _MAP}
     body = create_feature_extractor(model, nodes, suppress_diff_warning=True)
     return Features(body, layout, channels, grid, None if beside is None else every[beside])
@@ -150,6 +148,7 @@ def _arguments(name: str, shape: tuple[int, int]) -> dict[str, Any]:
 
 
 _Shapes = Mapping[str, torch.Size]
+_Grids = Mapping[str, tuple[int, int]]
 
 
 def _probe(name: str, shape: tuple[int, int]) -> tuple[nn.Module, _Shapes, _Shapes]:
@@ -195,26 +194,37 @@ def _token_grid(small: int, large: int) -> tuple[int, int]:
     return side, side
 
 
-def _grid(layout: Layout, size: torch.Size) -> tuple[int, int]:
-    """Rows and columns of a feature map that is not of tokens."""
+def _grid(layout: Layout, size: torch.Size, large: torch.Size) -> tuple[int, int]:
+    """Rows and columns of a feature map, told from its sizes for an input and for twice that input."""
+    if layout is Layout.TOKENS:
+        return _token_grid(size[1], large[1])
     return (size[2], size[3]) if layout is Layout.CHANNELS_FIRST else (size[1], size[2])
 
 
-def _of_stride(layouts: Mapping[str, Layout], sizes: _Shapes, shape: tuple[int, int], stride: int) -> dict[str, Layout]:
-    """The maps, but those of tokens, that take so many pixels of the input a step."""
+def _of_stride(layouts: Mapping[str, Layout], grids: _Grids, shape: tuple[int, int], stride: int) -> dict[str, Layout]:
+    """The maps at the end of a block that take so many pixels of the input a step."""
     wanted = (-(-shape[0] // stride), -(-shape[1] // stride))
-    return {
-        node: layout
-        for node, layout in layouts.items()
-        if layout is not Layout.TOKENS and _grid(layout, sizes[node]) == wanted
-    }
+    return {node: layouts[node] for node in _ends(layouts) if grids[node] == wanted}
 
 
-def _finer(layouts: Mapping[str, Layout], sizes: _Shapes, node: str, grid: tuple[int, int]) -> str | None:
-    """The last map before a node that is twice as fine."""
+def _ends(layouts: Mapping[str, Layout]) -> list[str]:
+    """The last map of each block: what lies inside of one was not made to be looked at by others.
+
+    A block is a name up to its first numbered part: ``layer3``, ``features.13``, ``encoder.layers.encoder_layer_4``.
+    """
+    last: dict[str, str] = {}
+    for node in layouts:
+        parts = node.split(".")
+        numbered = next((n for n, part in enumerate(parts, start=1) if any(map(str.isdigit, part))), len(parts))
+        last[".".join(parts[:numbered])] = node
+    return list(last.values())
+
+
+def _finer(layouts: Mapping[str, Layout], grids: _Grids, node: str) -> str | None:
+    """The last map at the end of a block before a node that is twice as fine, up to one row and column."""
     before = list(layouts)[: list(layouts).index(node)]
-    twice = (2 * grid[0], 2 * grid[1])
-    fine = [n for n in before if layouts[n] is not Layout.TOKENS and _grid(layouts[n], sizes[n]) == twice]
+    halved = {n: tuple(-(-side // 2) for side in grids[n]) for n in _ends(layouts) if n in before}
+    fine = [n for n, half in halved.items() if half == grids[node]]
     return fine[-1] if fine else None
 
 

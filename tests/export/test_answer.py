@@ -1,0 +1,71 @@
+"""What scores of good parts mean must not hang on a defect that hides among them."""
+
+import csv
+
+import numpy as np
+import pytest
+
+from plate_factory import SIDE, photograph, save_weights, write
+from sightline import image, train
+from sightline.config.recipe import Data, Model, Preprocess, Recipe
+from sightline.export.answer import CALIBRATE_SUSPICIOUS, answer
+from sightline.index import Split
+from sightline.runs import RunFolder
+
+
+@pytest.fixture
+def new_run(tmp_path):
+    """Makes a trained run over plates; those of the calibrate part whose numbers are given hide a blot."""
+    weights = save_weights(tmp_path / "w.pth")
+
+    def make(name, hidden=(), **settings):
+        root = tmp_path / name
+        root.mkdir()
+        shots = [(n, (), Split.TRAIN, "ring") for n in range(24)]
+        shots += [(n, (), Split.CALIBRATE, "ring") for n in range(30, 70)]
+        index = write(root, shots)
+        for number in hidden:
+            (root / f"{number:03}.png").write_bytes(image.png(photograph(number, blot=True)))
+        index = index.with_samples(s.model_copy(update={"digest": ""}) for s in index.samples)
+        values = {
+            "name": "plates",
+            "task": "anomaly",
+            "data": Data(root=root),
+            "input": Preprocess(height=SIDE, width=SIDE, light="frame"),
+            "model": Model(backbone="resnet18", layer="layer2", weights=str(weights)),
+            "anomaly": {"vectors": 256, **settings},
+        }
+        run = RunFolder.create(tmp_path / "runs", Recipe.model_validate(values), index)
+        train.fit(run)
+        return run
+
+    return make
+
+
+def policy(run):
+    """The heat from which a part is rejected, and why."""
+    told = answer(run, progress=lambda *_: None)
+    parameters = told.calibration.parameters
+    levels = np.array([parameters[f"level/{k}"] for k in range(sum(key.startswith("level/") for key in parameters))])
+    heat = np.array([parameters[f"heat/{k}"] for k in range(len(levels))])
+    excesses, mean = parameters["excesses"], parameters["mean_excess"]
+    limit = heat[-1] + excesses * mean * (10 ** ((2 - levels[-1]) / excesses) - 1)  # L = 2: one in a hundred
+    return limit, told.calibration.count
+
+
+def test_hidden_defects_do_not_raise_the_threshold_and_are_listed(new_run):
+    clean, count = policy(new_run("clean"))
+    run = new_run("hidden", hidden=(35, 50))
+    limit, left = policy(run)
+    assert count == 40
+    assert left in (37, 38)
+    assert limit < 1.3 * clean
+    with (run.artifacts / CALIBRATE_SUSPICIOUS).open(encoding="utf-8") as file:
+        assert {"035.png", "050.png"} <= {row["path"] for row in csv.DictReader(file)}
+
+
+def test_they_are_kept_if_the_recipe_says_so(new_run):
+    run = new_run("kept", hidden=(35, 50), suspicious="keep")
+    _, count = policy(run)
+    assert count == 40
+    assert (run.artifacts / CALIBRATE_SUSPICIOUS).is_file()
