@@ -144,7 +144,8 @@ def sightline_side(split: Split, setup: Setup, folder: Path, *, method: str, lab
             "answers_int8": folder / "answers-int8.npz" if "int8" in precisions else None,
             "models": {one: bundle / ("model.onnx" if one == "fp32" else "model-int8.onnx") for one in precisions},
             "files": tuple(map(Path, seen.steps["exported"]["files"])),
-            "note": f"calibrated on {len(index.part(Part.CALIBRATE))} other good tiles, which changes no ranking",
+            "note": f"calibrated on {len(index.part(Part.CALIBRATE))} good tiles "
+            f"{'beside these' if split.spare else 'of those scored'}, which changes no ranking",
         }
     )
 

@@ -25,7 +25,7 @@ TRAIN = 700
 """Good tiles that may be learned from."""
 
 LABELLED_OF_EACH = 4
-"""Defects of each type that a method that can use them gets: 20 in all."""
+"""Defects of each type that a method that can use them gets, unless said otherwise: 20 in all."""
 
 
 @dataclass(frozen=True)
@@ -90,18 +90,21 @@ def load(root: Path) -> tuple[Sample, ...]:
     return group(scanned.samples, scanned.thumbnails, SplitPlan().near_duplicates)
 
 
-def divide(root: Path, samples: Sequence[Sample], train: int, most: int | None = None) -> Split:
+def divide(
+    root: Path, samples: Sequence[Sample], train: int, most: int | None = None, labelled: int = LABELLED_OF_EACH
+) -> Split:
     """Divides samples by their file names alone.
 
     The first 700 good ones in the order of the SHA-1 of their file names may be learned from, and of these the first by
-    file name are. All other good ones and all defective ones are scored. Labelled defects are the first four of each
-    type in the order of the SHA-1.
+    file name are. All other good ones and all defective ones are scored. Labelled defects are the first of each type in
+    the order of the SHA-1.
 
     Args:
         root: The folder that their paths are relative to.
         samples: Good and defective ones, with groups.
         train: Good ones to learn from, at most 700.
         most: Score at most so many of each kind.
+        labelled: Defects of each type that a method that can use them gets.
 
     Raises:
         DataError: There are not enough.
@@ -121,7 +124,7 @@ def divide(root: Path, samples: Sequence[Sample], train: int, most: int | None =
         train=tuple(usable[:train]),
         spare=tuple(usable[train:]),
         test=tuple(sample for kind in kinds for sample in kind[:most]),
-        labelled=tuple(sample for kind in kinds[1:] for sample in kind[: min(LABELLED_OF_EACH, most or len(kind))]),
+        labelled=tuple(sample for kind in kinds[1:] for sample in kind[: min(labelled, most or len(kind))]),
     )
 
 

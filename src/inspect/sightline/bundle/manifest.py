@@ -60,7 +60,7 @@ class Calibration(_Part):
         method: ``temperature`` or ``platt``: they are probabilities of the types. ``tail``: a score s says that one
             good part in ``10 ** (s / (1 - s))`` scores as high.
         parameters: Its fitted numbers.
-        count: Images of the calibrate part it was fitted on.
+        count: Images of the calibrate part it was fitted on; of a tail, groups of twins.
         log_loss_before: Of probabilities, on the calibrate part, in nats.
         log_loss_after: The same with the calibration.
     """

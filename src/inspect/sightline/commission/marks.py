@@ -28,7 +28,7 @@ class Seen:
 
     Attributes:
         size: Diameter, as a share of the frame's shorter side.
-        found: Marks that were rejected.
+        found: Marks for which the frame was not answered OK.
         painted: Marks in all, each on another frame that passes without it.
     """
 

@@ -77,7 +77,10 @@ class Model(Section):
     """The network."""
 
     backbone: str = Field("mobilenet_v3_small", description="Name of a torchvision classification model.")
-    layer: str | None = Field(None, description="Node of the backbone to stop at (`layer3`); null takes all of it.")
+    layer: str | None = Field(
+        None,
+        description="Node of the backbone to stop at (`layer3`); null: the last one, or for task anomaly that of stride 16.",
+    )
     weights: str | None = Field(
         "DEFAULT", description="torchvision's name (`DEFAULT`), a file from the working directory, or null for random."
     )

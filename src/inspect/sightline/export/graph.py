@@ -65,7 +65,8 @@ class ContractModel(nn.Module):
     def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
         """Uint8 (B, H, W, 3) -> scores (B, C) and maps (B, C, h, w), both float32.
 
-        A map's value is the score that a frame would get if it looked everywhere as it looks at that position.
+        A map's value is the score of a frame that looks so everywhere; of good parts alone, where it looks worst and is
+        usual otherwise.
         """
         scores, maps = self.meaning(*self.network(image))
         return scores, maps
