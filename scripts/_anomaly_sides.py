@@ -12,7 +12,9 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from pathlib import Path
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
@@ -45,6 +47,7 @@ class Side(BaseModel):
     Attributes:
         name: What the tables call it.
         labelled: How many defects it learned from, 0 for good images alone.
+        labelled_as: As what.
         fit_seconds: From the first image read to a model that can score, without imports; None if it did not end.
         stopped: Why it did not.
         peak_bytes: Largest resident memory of its process and its children up to then.
@@ -64,6 +67,7 @@ class Side(BaseModel):
 
     name: str
     labelled: int = 0
+    labelled_as: str = ""
     fit_seconds: float | None = None
     stopped: str = ""
     peak_bytes: int
@@ -95,20 +99,30 @@ class Setup:
     environment: Path
 
 
-def sightline_side(split: Split, setup: Setup, folder: Path, *, method: str, labelled: bool) -> Side:
+class Labelled(StrEnum):
+    """What becomes of labelled defects."""
+
+    SCORED = "scored"
+    TAUGHT = "defective"
+    HIDDEN = "defective called good"
+
+
+def sightline_side(
+    split: Split, setup: Setup, folder: Path, *, anomaly: dict[str, Any], labelled: Labelled = Labelled.SCORED
+) -> Side:
     """Fits, scores and exports our own method in a process of its own, as `anomalib_side` does with the other.
 
     Args:
         split: What to learn from and what to score.
         setup: Given alike to all.
         folder: An empty folder for all that is written.
-        method: As in a recipe.
-        labelled: Whether to learn from `split.labelled`, with their masks, besides `split.train`.
+        anomaly: As in a recipe.
+        labelled: Whether to learn from `split.labelled` besides `split.train`: with their masks, or as good ones.
 
     Raises:
         SightlineError: It failed.
     """
-    index = _parts(split, labelled=labelled)
+    index = _parts(split, labelled)
     index.save(folder / "index.jsonl")
     job = {
         "index": str((folder / "index.jsonl").absolute()),
@@ -124,7 +138,7 @@ def sightline_side(split: Split, setup: Setup, folder: Path, *, method: str, lab
                 "weights": str(setup.weights.absolute()),
                 "int8": True,
             },
-            "anomaly": {"method": method},
+            "anomaly": anomaly,
             "track": {"enabled": False},
         },
         "order": [sample.path for sample in split.test],
@@ -133,7 +147,12 @@ def sightline_side(split: Split, setup: Setup, folder: Path, *, method: str, lab
     (folder / "job.json").write_text(json.dumps(job), encoding="utf-8")
     worker = Path(__file__).with_name("_sightline_worker.py")
     seen = watch([sys.executable, str(worker), str(folder / "job.json")], folder, setup.limits)
-    side = _begun(f"Sightline {method}", seen, setup, labelled=len(split.labelled) if labelled else 0)
+    name = f"Sightline {anomaly['method']}" + (
+        "" if "doubt" in anomaly or "bank" not in anomaly["method"] else ", doubting"
+    )
+    side = _begun(name, seen, setup)
+    if labelled is not Labelled.SCORED:
+        side = side.model_copy(update={"labelled": len(split.labelled), "labelled_as": labelled.value})
     if seen.stopped:
         return side
     bundle, precisions = Path(seen.steps["exported"]["folder"]), seen.steps["scored"]["precisions"]
@@ -150,15 +169,17 @@ def sightline_side(split: Split, setup: Setup, folder: Path, *, method: str, lab
     )
 
 
-def _parts(split: Split, *, labelled: bool) -> Index:
+def _parts(split: Split, labelled: Labelled) -> Index:
     """An index of the split. Where no good tile is to spare, scores are calibrated on some of the test part's."""
-    known = {sample.path for sample in split.labelled} if labelled else set()
+    known = {sample.path for sample in split.labelled} if labelled is not Labelled.SCORED else set()
     spare = split.spare or [sample for sample in split.test if sample.good]
     parts = dict.fromkeys((sample.path for sample in split.test), Part.TEST)
     parts |= dict.fromkeys(known, Part.TRAIN)
     parts |= dict.fromkeys((sample.path for sample in split.train), Part.TRAIN)
     parts |= dict.fromkeys((sample.path for sample in spare[:_CALIBRATE]), Part.CALIBRATE)
     rows = {sample.path: sample for sample in (*split.train, *spare, *split.test)}
+    if labelled is Labelled.HIDDEN:
+        rows |= {sample.path: sample.model_copy(update={"labels": (), "mask": None}) for sample in split.labelled}
     return Index.build(
         split.root.absolute(), (rows[path].model_copy(update={"split": part}) for path, part in parts.items())
     )
@@ -206,11 +227,10 @@ def anomalib_side(split: Split, setup: Setup, folder: Path) -> Side:
     )
 
 
-def _begun(name: str, seen: Seen, setup: Setup, *, labelled: int = 0) -> Side:
+def _begun(name: str, seen: Seen, setup: Setup) -> Side:
     """What is known of a side whether its fit ended or not."""
     return Side(
         name=name,
-        labelled=labelled,
         stopped=seen.stopped,
         peak_bytes=seen.peak_bytes,
         limits=setup.limits,

@@ -223,8 +223,9 @@ class TestGate:
         [
             ([0.1, 0.2, 0.8, 0.9], Limits(), ""),
             ([0.1, 0.25, 0.8, 0.9], Limits(score_difference=0.04), "a score differs by 0.050 of 0.04"),
-            ([0.1, 0.6, 0.8, 0.9], Limits(), "1 of 4 verdicts changed, 1.0% may"),
-            ([0.1, 0.6, 0.8, 0.9], Limits(flips=0.25), ""),
+            ([0.1, 0.6, 0.8, 0.9], Limits(), ""),
+            ([0.1, 0.6, 0.4, 0.9], Limits(auroc_loss=1), "2 of 4 verdicts changed, 1.0% may, or a single one"),
+            ([0.1, 0.6, 0.4, 0.9], Limits(flips=0.5, auroc_loss=1), ""),
             ([0.1, 0.45, 0.3, 0.9], Limits(flips=1), "AUROC fell by 0.2500 of 0.005, to 0.7500"),
             ([0.1, float("nan"), 0.8, 0.9], Limits(flips=1), "a score differs by 1.000 of 0.5"),
         ],

@@ -82,6 +82,7 @@ def write_report(run: RunFolder, bundle: Path, path: Path, *, progress: Progress
         histogram=_drawn(plots.heaps(_scored(run.index, seen, manifest))),
         looked_at=_looked_at(seen, inspector),
         suspicious=_suspicious(run),
+        listed=(SUSPICIOUS, CALIBRATE_SUSPICIOUS),
         kept=run.recipe.anomaly.suspicious == "keep",
         products=_told(run, PRODUCTS),
         seen=marks.look(inspector, frames),
@@ -123,17 +124,18 @@ def _looked_at(seen: list[Inspection], inspector: Inspector) -> list[Picture]:
 
 
 def _suspicious(run: RunFolder) -> list[Picture]:
-    rows = []
+    rows: list[dict[str, str]] = []
     for name in (SUSPICIOUS, CALIBRATE_SUSPICIOUS):
         with (run.artifacts / name).open(newline="", encoding="utf-8") as table:
             rows += list(csv.DictReader(table))
+    rows.sort(key=lambda row: row["quite_unlike"] == "no")  # else as they are: each list begins with the most unlike
     pictures = []
     for number, row in enumerate(rows):
         plain = ""
         if number < _SUSPICIOUS_SHOWN:
             frame = image.read(run.index.root / row["path"], bits=run.recipe.input.bits)
             plain = data_uri(overlay.fit(frame, shortest=_SIDE, longest=_SIDE))
-        pictures.append(Picture(row["path"], "", plain))
+        pictures.append(Picture(row["path"], "quite unlike the others" if row["quite_unlike"] == "yes" else "", plain))
     return pictures
 
 

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from sightline.config.section import Section, Share, Whole
+from sightline.config.section import Fraction, Section, Share, Whole
 
 
 class Judged(Section):
@@ -31,6 +31,11 @@ class MemoryBank(Judged):
         ge=0,
         le=65_536,
         description="Vectors of a second bank, of features twice as fine, that sharpens the map; 0 for none.",
+    )
+    doubt: Fraction = Field(
+        0.03,
+        description="Share of the places of good images, the most unlike the other images, that are not learned: a "
+        "defect may hide there. 0 if all images were looked at.",
     )
     components: Whole = Field(
         64, ge=2, le=1024, description="Principal components of the features that distances are measured in."

@@ -79,7 +79,7 @@ class Model(Section):
     backbone: str = Field("mobilenet_v3_small", description="Name of a torchvision classification model.")
     layer: str | None = Field(
         None,
-        description="Node of the backbone to stop at (`layer3`); null: the last one, or for task anomaly that of stride 16.",
+        description="Node of the backbone to stop at (`layer3`); null: the last, or of stride 16 for task anomaly.",
     )
     weights: str | None = Field(
         "DEFAULT", description="torchvision's name (`DEFAULT`), a file from the working directory, or null for random."

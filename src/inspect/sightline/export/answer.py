@@ -22,7 +22,7 @@ from sightline.train import LabelSpace, anomaly, epochs
 from sightline.verdict import Policy
 
 CALIBRATE_SUSPICIOUS = "suspicious-calibrate.csv"
-"""In the run's artifacts: good images of the calibrate part that are unlike the others, the most unlike first."""
+"""In the run's artifacts: the good images of the calibrate part to look at first, the most unlike the others first."""
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,7 @@ def _anomalous(run: RunFolder, progress: Progress) -> Answer:
 def _suspicious(run: RunFolder, good: Sequence[Sample], heat: NDArray[np.float32]) -> set[int]:
     """Rows of the calibrate part that may hide a defect and would make the threshold too high; they are listed."""
     rows = anomaly.odd(heat)
-    anomaly.list_suspicious(run, CALIBRATE_SUSPICIOUS, [(good[row].path, float(heat[row])) for row in rows])
+    anomaly.list_suspicious(run, CALIBRATE_SUSPICIOUS, good, heat)
     kept = run.recipe.anomaly.suspicious == "keep" or not anomaly.exceptions(rows, len(good))
     if rows:
         tqdm.write(

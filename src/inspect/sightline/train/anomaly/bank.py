@@ -12,7 +12,7 @@ of a pretrained network, averaged over neighbouring places, against a coreset of
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 import torch
@@ -89,7 +89,9 @@ def averaged(features: Tensor, context: int) -> Tensor:
     return functional.avg_pool2d(features, context, 1, context // 2) if context > 1 else features
 
 
-def learn(store: Store, rows: Sequence[int], settings: Settings, vectors: int, *, step: int = 1) -> Bank:
+def learn(
+    store: Store, rows: Sequence[int], settings: Settings, vectors: int, *, step: int = 1, without: Tensor | None = None
+) -> Bank:
     """Fills a bank from some of the stored images.
 
     Args:
@@ -98,13 +100,23 @@ def learn(store: Store, rows: Sequence[int], settings: Settings, vectors: int, *
         settings: The recipe's.
         vectors: Size of the bank.
         step: Take one of so many places, along each side.
+        without: bool (N, 1, h, w) places of all the stored images that are not taken.
     """
-    mean, axes, _ = components(
-        (_rows(features, settings.context, step) for features in store.batches(rows)), settings.components
-    )
+
+    def places() -> Iterator[Tensor]:
+        done = 0
+        for features in store.batches(rows):
+            found = _rows(features, settings.context, step)
+            if without is not None:
+                some = list(rows[done : done + len(features)])
+                found = found[~without[some][:, 0, ::step, ::step].flatten()]
+            done += len(features)
+            yield found
+
+    mean, axes, _ = components(places(), settings.components)
     coreset = Coreset(max(_NEAR + 1, vectors))
-    for features in store.batches(rows):
-        coreset.add((_rows(features, settings.context, step) - mean) @ axes)
+    for found in places():
+        coreset.add((found - mean) @ axes)
     chosen = coreset.vectors()
     return Bank(mean, axes, chosen, _spacing(chosen), context=settings.context)
 

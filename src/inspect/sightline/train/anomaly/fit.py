@@ -7,8 +7,10 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
+import numpy as np
 import psutil
 import torch
+from numpy.typing import NDArray
 from tqdm import tqdm
 
 from sightline.config import Recipe
@@ -23,7 +25,7 @@ from sightline.train.anomaly.discriminator import Discriminator
 from sightline.train.anomaly.judge import Judge, Lesson, Shown, under
 from sightline.train.anomaly.masks import covered
 from sightline.train.anomaly.memory import MemoryBank
-from sightline.train.anomaly.screen import Screening, exceptions, screen
+from sightline.train.anomaly.screen import Screening, exceptions, most_unlike, odd, screen
 from sightline.train.anomaly.store import stored
 from sightline.train.callbacks import BEST
 from sightline.train.networks import load_weights
@@ -31,7 +33,7 @@ from sightline.train.networks.network import Seeing
 from sightline.train.origin import check_same, origin
 
 SUSPICIOUS = "suspicious.csv"
-"""In the run's artifacts: good images that are unlike the others, the most unlike first."""
+"""In the run's artifacts: the good images to look at first, the most unlike the others first."""
 
 PRODUCTS = "products"
 """The run's tag that says why the images seem to show two products, if they do."""
@@ -88,7 +90,8 @@ def _learned(run: RunFolder, seeing: Seeing, progress: Progress) -> tuple[Screen
         seen = screen(good, recipe.anomaly)
         _tell(run, seen, good.samples)
         marks = covered(defects, run.index, recipe.input, good.scales[0].grid)
-        lesson = Lesson(good.only(_kept(seen, recipe)), seen.level, bad, *marks, recipe.seed)
+        kept = _kept(seen, recipe)
+        lesson = Lesson(good.only(kept), seen.heat[kept], bad, *marks, recipe.seed)
         judge = METHODS[type(recipe.anomaly)].learned(lesson, recipe.anomaly)
     if judge.text():
         tqdm.write(judge.text())
@@ -167,7 +170,7 @@ def _tell(run: RunFolder, seen: Screening, samples: Sequence[Sample]) -> None:
         told = f"the images look like two products: {sizes}. Train one model each if they are."
         run.tags({PRODUCTS: told})
         tqdm.write(f"warning: {told}")
-    list_suspicious(run, SUSPICIOUS, [(samples[row].path, float(seen.scores[row])) for row in seen.suspicious])
+    list_suspicious(run, SUSPICIOUS, samples, seen.scores)
     if seen.suspicious:
         listed = ", ".join(samples[row].path for row in seen.suspicious[:5])
         done = "left out" if _left_out(seen, run.recipe) else "kept"
@@ -177,10 +180,12 @@ def _tell(run: RunFolder, seen: Screening, samples: Sequence[Sample]) -> None:
         )
 
 
-def list_suspicious(run: RunFolder, name: str, images: Sequence[tuple[str, float]]) -> None:
-    """Lists images that may hide a defect, and how unlike the others they are, in the run's artifacts."""
+def list_suspicious(run: RunFolder, name: str, samples: Sequence[Sample], scores: NDArray[np.floating]) -> None:
+    """Lists in the run's artifacts the images to look at first, how unlike the others, and whether quite unlike."""
+    exceptional = set(odd(scores))
     with (run.artifacts / name).open("w", newline="", encoding="utf-8") as file:
         table = csv.writer(file)
-        table.writerow(["path", "unlike_the_others"])
-        table.writerows((path, f"{value:.4f}") for path, value in images)
+        table.writerow(["path", "unlike_the_others", "quite_unlike"])
+        for row in most_unlike(scores):
+            table.writerow([samples[row].path, f"{scores[row]:.4f}", "yes" if row in exceptional else "no"])
     run.artifact(name)

@@ -38,7 +38,8 @@ class Shown:
 
     def every(self) -> Iterator[tuple[Tensor, ...]]:
         """Features of all, a batch at a time: [B, C, h, w], and those twice as fine."""
-        return zip(*(store.every() for store in self.scales), strict=True)
+        batch = min(store.batch for store in self.scales)
+        return zip(*(store.every(batch) for store in self.scales), strict=True)
 
 
 @dataclass(frozen=True)
@@ -46,8 +47,8 @@ class Lesson:
     """What a method learns from.
 
     Attributes:
-        good: Good images.
-        level: Mean and deviation of the distances of good places from a bank that did not see them.
+        good: N good images.
+        odd: float32 (N, 1, h, w) distances of their places from a bank that did not see them.
         defects: Defective images; there may be none.
         covered: float32 (M, 1, h, w) share of each of their places under the mask.
         masked: bool (M,) whether they have a mask.
@@ -55,7 +56,7 @@ class Lesson:
     """
 
     good: Shown
-    level: tuple[float, float]
+    odd: Tensor
     defects: Shown
     covered: Tensor
     masked: NDArray[np.bool_]

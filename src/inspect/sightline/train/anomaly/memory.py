@@ -5,6 +5,9 @@ hotter than elsewhere. The map does not, or the whole of a defective frame would
 
 Features that know best what they see are coarse. A second bank, of features twice as fine, has no say in the score, and
 half of it in the map, which then ends where the defect ends.
+
+Among the good parts some may be none, and what they show would pass for good ever after. So the places that are most
+unlike the other images are not taken into the banks, the idea of SoftPatch (Jiang et al. 2022, arXiv 2403.14233).
 """
 
 from __future__ import annotations
@@ -48,13 +51,16 @@ class MemoryBank(Judge):
     def learned(cls, lesson: Lesson, settings: Settings) -> MemoryBank:
         """Fills the banks."""
         coarse, *finer = lesson.good.scales
-        judging = learn(coarse, range(len(coarse)), settings, settings.vectors)
-        pointing, level = None, lesson.level
+        doubted = doubtful(lesson.odd, settings.doubt)
+        judging = learn(coarse, range(len(coarse)), settings, settings.vectors, without=doubted)
+        usual = level_of(lesson.odd)
+        pointing, fine_usual = None, usual
         if finer and settings.fine:
             (fine,) = finer
-            pointing = learn(fine, range(len(fine)), settings, settings.fine, step=FINE_STEP)
-            level = _level(lesson.good, settings)
-        return cls(judging, pointing, torch.tensor([lesson.level, level]), worst=settings.worst)
+            doubted = functional.interpolate(doubted.float(), fine.grid) > 0
+            pointing = learn(fine, range(len(fine)), settings, settings.fine, step=FINE_STEP, without=doubted)
+            fine_usual = _level(lesson.good, settings)
+        return cls(judging, pointing, torch.tensor([usual, fine_usual]), worst=settings.worst)
 
     @classmethod
     def like(cls, state: dict[str, Tensor], settings: Settings) -> MemoryBank:
@@ -76,6 +82,12 @@ class MemoryBank(Judge):
         (mean, deviation), (fine_mean, fine_deviation) = self.level
         level = (detail - fine_mean) * (deviation / fine_deviation) + mean
         return functional.relu((as_fine(heat, detail) + level) / 2)
+
+
+def doubtful(odd: Tensor, share: float) -> Tensor:
+    """Which share of all places is the most unlike the other images, bool like the distances (N, 1, h, w)."""
+    ordered = odd.flatten().sort().values
+    return odd > ordered[len(ordered) - 1 - int(share * len(ordered))]
 
 
 def _level(good: Shown, settings: Settings) -> tuple[float, float]:

@@ -7,16 +7,16 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.cluster import KMeans
+from torch import Tensor
 
 from sightline.config.anomaly import Judged, MemoryBank
 from sightline.train.anomaly.bank import averaged, dealt, unseen
 from sightline.train.anomaly.judge import Shown, frame_scores
-from sightline.train.anomaly.memory import level_of
 
 _BANK = 0.25  # of the final bank's size: enough to see what is odd
 _ODD = 5.0  # robust deviations above the median
-MOST_ODD = 0.1
-"""Share of the images beyond which odd ones are no exceptions, but a part of what there is."""
+_MOST_ODD = 0.1  # share of the images beyond which odd ones are no exceptions, but a part of what there is
+_LISTED = 0.05  # share of the images to look at first
 
 _TWO = 4.5  # Ashman's D; above 2 two heaps are apart, and the shots of one product under changing light reach 4
 _SMALLER = 0.05  # share of the images that a second product has at least
@@ -28,13 +28,13 @@ class Screening:
 
     Attributes:
         scores: float64 (N,) how unlike the others each image is, judged by a bank that did not see it.
-        level: Mean and deviation of the distances of their places from such a bank.
+        heat: float32 (N, 1, h, w) distances of its places from such a bank.
         suspicious: Rows of images quite unlike all others, the most unlike first.
         products: Rows of each of two products if there seem to be two, else empty.
     """
 
     scores: NDArray[np.float64]
-    level: tuple[float, float]
+    heat: Tensor
     suspicious: tuple[int, ...]
     products: tuple[tuple[int, ...], ...]
 
@@ -46,7 +46,7 @@ def screen(good: Shown, settings: Judged) -> Screening:
     heat, distances = unseen(store, dealt(good.samples, 2), bank, round(_BANK * bank.vectors))
     scores = (frame_scores(heat, settings.worst) + distances)[:, 0].double().numpy()
     means = np.concatenate([averaged(features, bank.context).mean((2, 3)).numpy() for features in store.every()])
-    return Screening(scores, level_of(heat), odd(scores), _products(means))
+    return Screening(scores, heat, odd(scores), _products(means))
 
 
 def odd(scores: NDArray[np.floating]) -> tuple[int, ...]:
@@ -60,7 +60,16 @@ def odd(scores: NDArray[np.floating]) -> tuple[int, ...]:
 
 def exceptions(rows: tuple[int, ...], count: int) -> bool:
     """Whether so many odd ones of all are exceptions; many are a part of what there is, and are not left out."""
-    return len(rows) <= MOST_ODD * count
+    return len(rows) <= _MOST_ODD * count
+
+
+def most_unlike(scores: NDArray[np.floating]) -> tuple[int, ...]:
+    """Rows of the images to look at first, the most unlike the others first.
+
+    A hidden defect need not be odder than odd good parts are, so the list does not wait for odd ones.
+    """
+    order = np.argsort(-scores, kind="stable")
+    return tuple(map(int, order[: max(len(odd(scores)), int(np.ceil(_LISTED * len(scores))))]))
 
 
 def _products(means: NDArray[np.float32]) -> tuple[tuple[int, ...], ...]:

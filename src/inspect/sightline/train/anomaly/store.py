@@ -53,13 +53,18 @@ class Store:
         """H and w."""
         return int(self._values.shape[2]), int(self._values.shape[3])
 
-    def every(self) -> Iterator[Tensor]:
-        """Features of all images, as `batches` gives them."""
-        return self.batches(range(len(self)))
+    @property
+    def batch(self) -> int:
+        """How many images are looked at in one go."""
+        return max(1, _PLACES // (self.grid[0] * self.grid[1]))
 
-    def batches(self, rows: Sequence[int]) -> Iterator[Tensor]:
-        """Features of some images, float32 [B, C, h, w] at a time, in the order asked for."""
-        size = max(1, _PLACES // (self.grid[0] * self.grid[1]))
+    def every(self, batch: int | None = None) -> Iterator[Tensor]:
+        """Features of all images, as `batches` gives them."""
+        return self.batches(range(len(self)), batch)
+
+    def batches(self, rows: Sequence[int], batch: int | None = None) -> Iterator[Tensor]:
+        """Features of some images, float32 [B, C, h, w] of at most `batch` at a time, in the order asked for."""
+        size = batch or self.batch
         for start in range(0, len(rows), size):
             some = self._rows[list(rows[start : start + size])]
             yield torch.from_numpy(self._values[some]).float()
