@@ -102,3 +102,10 @@ def test_pack_and_verify_the_zip(folder, capsys):
     assert main(["bundle", "pack", str(folder)]) == 2
     assert "is there already" in capsys.readouterr().err
     assert main(["bundle", "pack", str(folder), "--replace"]) == 0
+
+
+def test_show_says_what_a_score_of_good_parts_alone_means(tmp_path, capsys):
+    calibration = Calibration(method="tail", parameters={}, count=57)
+    folder = bundle_factory.write_bundle(tmp_path, method="anomaly", calibration=calibration)
+    assert main(["bundle", "show", str(folder)]) == 0
+    assert "tail on 57 good parts: a score s says that one in 10^(s / (1 - s)) of them" in capsys.readouterr().out

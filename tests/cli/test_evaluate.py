@@ -92,6 +92,28 @@ def test_a_bundle_is_measured_on_labelled_images_and_drawn(evaluated, place, tmp
     assert list(out.rglob("*.png"))
 
 
+def test_a_bundle_is_not_measured_without_a_good_part(evaluated, place, tmp_path, capsys):
+    write_plates(tmp_path / "renamed", (range(100, 101), range(101, 104)), range(120, 124))
+    (tmp_path / "renamed" / "train").rename(tmp_path / "elsewhere")
+    (tmp_path / "renamed" / "test" / "good").rename(tmp_path / "renamed" / "test" / "Free")
+    bundle = next(iter((place / "runs").iterdir())) / "bundle" / "plates-1.0.0"
+    command = ["evaluate", str(bundle), str(tmp_path / "renamed" / "test"), "-o", str(tmp_path / "out")]
+    assert main(command) == 2
+    assert "data.good=[NAME]" in capsys.readouterr().err
+    assert main([*command, "data.good=[Free]"]) == 0
+
+
+def test_the_runs_of_one_evaluation_carry_its_name(evaluated, place):
+    runs = [RunFolder.open(path) for path in sorted((place / "runs").iterdir())]
+    names = {
+        event.values["evaluation"]
+        for run in runs
+        for event in run.events()
+        if "evaluation" in getattr(event, "values", {})
+    }
+    assert names == {runs[0].path.name}
+
+
 def test_one_run_keeps_its_own_interval(evaluated, place):
     (first, *_) = sorted((place / "runs").iterdir())
     run = RunFolder.open(first)
@@ -136,6 +158,8 @@ def test_runs_that_agree_are_no_surer_than_each_of_them():
         (["plates.yaml", "plates.yaml"], "expected one recipe"),
         (["plates"], "expected a run folder"),
         (["plates.yaml", "--seeds", "1", "1"], "expected different seeds"),
+        (["plates.yaml", "--seeds", "0", "data.root=/absent/y"], "/absent/y"),
+        (["plates.yaml", "--seeds", "one"], "--seeds: expected whole numbers, got one"),
         (["data.root=/a/b"], "expected a recipe, runs or a bundle, got only data.root=/a/b"),
         (["plates.yaml", "data.root=/absent/x", "--seeds", "0"], "/absent/x"),
     ],

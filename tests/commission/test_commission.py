@@ -9,6 +9,8 @@ import yaml
 from plate_factory import photograph, save_weights
 from sightline import image
 from sightline.cli import main
+from sightline.commission import Asked
+from sightline.commission.commission import recipe_of
 from sightline.runtime import Inspector
 from sightline.verdict import Outcome
 
@@ -120,3 +122,26 @@ def test_a_folder_that_holds_something_else_is_left_alone(plates, weights, tmp_p
     assert main(["commission", str(plates), "-o", str(tmp_path), "--weights", str(weights)]) == 2
     assert "new or empty folder" in capsys.readouterr().err
     assert [path.name for path in tmp_path.iterdir()] == ["letter.txt"]
+
+
+def test_few_good_parts_are_called_few(made):
+    page = (made / "report.html").read_text(encoding="utf-8")
+    assert "cannot tell a threshold that" in page
+    assert "that takes 99 of them" in page
+
+
+def test_the_report_is_among_the_artifacts_of_the_run_in_mlflow(made):
+    assert list((made / "mlartifacts").rglob("report.html"))
+
+
+def test_names_that_speak_of_defects_or_masks_are_questioned(tmp_path, weights):
+    for name in ("Free/1.png", "Free/2.png", "Crack/3.png", "Crack/3_mask.png", "Crack/4.jpg", "Crack/4.png"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(image.png(photograph(1)))
+    said = []
+    recipe = recipe_of(Asked(tmp_path, weights=str(weights)), tmp_path / "out", said.append)
+    assert recipe.data.reader.kind == "good"
+    assert "all 6 images are taken for good parts" in said[0]
+    assert "Crack (4), Free (2)" in said[1]
+    assert "data.good=[NAME]" in said[1]
+    assert "2 images have the name of another one" in said[2]

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from sklearn.metrics import f1_score
 
 from sightline.config.recipe import Decision
-from sightline.export.decide import best_f1, choose
+from sightline.export import tail
+from sightline.export.decide import best_f1, choose, choose_one_class
 from sightline.verdict import ANY_DEFECT, Outcome
 
 CLASSES = ("dent", "scratch")
@@ -73,3 +74,19 @@ def test_review_margin_opens_a_band_below_the_threshold() -> None:
     policy = choose(scores, truth, CLASSES, Decision(rule="fixed", review_margin=0.2), exclusive=True, good=True)
     outcome = {s: policy.decide(np.array([0.0, s], np.float32), CLASSES).outcome for s in (0.2, 0.4, 0.6)}
     assert outcome == {0.2: Outcome.OK, 0.4: Outcome.REVIEW, 0.6: Outcome.NG}
+
+
+@given(st.integers(5, 400), st.sampled_from([0.001, 0.01, 0.05, 0.3]))
+def test_good_parts_alone_the_threshold_is_no_rarer_than_they_can_tell_unless_the_recipe_insists(count, overkill):
+    heat = np.random.default_rng(count).exponential(1, count)
+    told = tail.fit(heat)
+    scores = tail.score(told.level(heat)).astype(np.float32)[:, None]
+    nothing = np.zeros(count, bool)
+    limit, strict = (
+        choose_one_class(scores, nothing, Decision(rule=rule, overkill=overkill), told) for rule in ("auto", "overkill")
+    )
+    reached = limit.thresholds[ANY_DEFECT].ng
+    assert 10 ** -(reached / (1 - reached)) == pytest.approx(max(overkill, 1 / (count + 1)))
+    asked = strict.thresholds[ANY_DEFECT].ng
+    assert 10 ** -(asked / (1 - asked)) == pytest.approx(overkill)
+    assert ("takes" in limit.chosen_by) == ("extrapolated" in strict.chosen_by) == (overkill < 1 / (count + 1))

@@ -20,7 +20,7 @@ from sightline.config import Preprocess
 from sightline.errors import DataError
 from sightline.runtime import Inspection, Inspector, overlay, report, results
 from sightline.runtime.outputs import Outputs
-from sightline.verdict import Defect, Frame, Outcome, Reading, Verdict
+from sightline.verdict import ANY_DEFECT, Defect, Frame, Outcome, Policy, Reading, Threshold, Verdict
 
 MANIFEST = bundle_factory.manifest()
 
@@ -155,6 +155,18 @@ class TestOverlay:
         scaled = overlay.scale(heat)
         assert scaled[5, 5] == 1
         assert scaled[80, 80] == 0
+
+    def test_of_good_parts_alone_the_outline_is_where_the_threshold_is_reached(self):
+        limit = Threshold(ng=0.7, review=0.7)
+        policy = Policy(exclusive=False, good_known=True, thresholds={ANY_DEFECT: limit})
+        levels = overlay.beyond(np.array([[0.2, 0.5, 0.69, 0.7, 0.71, 0.9, np.nan]], np.float32), policy)
+        assert levels[0].tolist() == pytest.approx([0, 0, 0.475, 0.5, 0.525, 1, 0], abs=1e-3)
+        manifest = bundle_factory.manifest(method="anomaly", policy=policy)
+        picture = bundle_factory.frame_of((120, 120, 120), 160, 160)
+        sound, odd = np.full((3, 8, 8), 0.4, np.float32), np.full((3, 8, 8), 0.4, np.float32)
+        sound[0, 2, 2], odd[0, 2, 2] = 0.49, 0.8
+        assert np.array_equal(overlay.draw_heat(picture, inspection(maps=sound), manifest), picture)
+        assert not np.array_equal(overlay.draw_heat(picture, inspection(maps=odd), manifest), picture)
 
     @pytest.mark.parametrize(("shape", "longer"), [((128, 100), 512), ((2048, 2448), 1600), ((600, 800), 800)])
     def test_is_of_a_size_to_look_at(self, shape, longer):

@@ -60,7 +60,10 @@ def test_a_version_says_what_it_is(run, uri, client):
         assert text.startswith("accuracy 0.9900 (0.9800 to 1.0000)")
         assert bundle.digest[:12] in text
     (logged,) = client.get_run(tracker.run_id).outputs.model_outputs
-    assert {m.key: m.value for m in client.get_logged_model(logged.model_id).metrics} == {"test/accuracy": 0.99}
+    assert {m.key: m.value for m in client.get_logged_model(logged.model_id).metrics} == {
+        "test/accuracy": 0.99,
+        "test/recall/red": 0.5,
+    }
     assert f"models:/colours/{version.version}" in tracker.where()
 
 

@@ -63,12 +63,13 @@ def over_seeds(recipe: Recipe, seeds: Sequence[int], runs: Path, *, progress: Pr
     """
     if len(set(seeds)) != len(seeds):
         raise ConfigError(f"expected different seeds, got {' '.join(map(str, seeds))}")
-    done = []
+    done: list[RunFolder] = []
     for number, seed in enumerate(seeds, start=1):
         say(f"seed {seed} ({number} of {len(seeds)})")
         split = recipe.data.split.model_copy(update={"seed": seed})
         data = recipe.data.model_copy(update={"split": split})
         run = workflow.start(recipe.model_copy(update={"seed": seed, "data": data}), runs, progress=progress, say=say)
+        run.tags({"evaluation": (done or [run])[0].path.name})
         workflow.finish(run, progress=progress, say=say)
         done.append(run)
     return done
@@ -128,7 +129,8 @@ def of_bundle(bundle: Path, data: Data, folder: Path, *, progress: Progress) -> 
 
     Raises:
         BundleError: The bundle is damaged.
-        DataError: The images or their labels cannot be used, or show no type that the bundle knows.
+        DataError: The images or their labels cannot be used, show no type that the bundle knows, or none of the two
+            kinds that it is to tell apart.
     """
     opened = Bundle.open(bundle)
     manifest = opened.manifest
@@ -140,6 +142,12 @@ def of_bundle(bundle: Path, data: Data, folder: Path, *, progress: Progress) -> 
         raise DataError(
             f"expected the types that the bundle knows ({', '.join(manifest.classes)}), found {', '.join(unknown)}",
             hint="data.rename gives labels other names, data.ignore leaves images out.",
+        )
+    if one_class and not index.has_good:
+        raise DataError(
+            f"expected good parts among the images, found only {', '.join(index.classes) or 'no label'}: none of the "
+            f"labels that mean good ({', '.join(data.good)}) is there",
+            hint="Name the label of good parts: data.good=[NAME], after the folder.",
         )
     session = Session(opened.read(MODEL))
     samples = [sample.model_copy(update={"split": Split.TEST}) for sample in index.samples]

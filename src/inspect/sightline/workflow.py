@@ -99,6 +99,21 @@ def finish(run: RunFolder, *, progress: Progress, say: Say) -> Path:
     return bundle
 
 
+def attach(run: RunFolder, file: Path) -> None:
+    """Adds a file to the artifacts of a finished run, and uploads it if the server can be reached.
+
+    Raises:
+        DataError: The run folder cannot be written.
+    """
+    with run.locked():
+        try:
+            (run.artifacts / file.name).write_bytes(file.read_bytes())
+        except OSError as error:
+            raise DataError(f"{run.artifacts / file.name} cannot be written: {error.strerror}") from error
+        run.artifact(file.name)
+        Tracker(run, say=lambda _: None).finish("FINISHED")
+
+
 def export_again(run: RunFolder, *, progress: Progress) -> Path:
     """Makes the bundle of a trained run anew; ``sightline track`` sends it.
 

@@ -150,8 +150,12 @@ def _decides(manifest: Manifest) -> list[str]:
         facts.append(("never OK", "the model has seen no good part"))
     if manifest.calibration:
         fitted = manifest.calibration
-        before_after = f"log loss {fitted.log_loss_before:.3f} to {fitted.log_loss_after:.3f}"
-        facts.append(("calibrated", f"{fitted.method} on {fitted.count:,} images, {before_after}"))
+        told = f"{fitted.method} on {fitted.count:,} "
+        if fitted.log_loss_before is None or fitted.log_loss_after is None:
+            told += "good parts: a score s says that one in 10^(s / (1 - s)) of them scores as high"
+        else:
+            told += f"images, log loss {fitted.log_loss_before:.3f} to {fitted.log_loss_after:.3f}"
+        facts.append(("calibrated", told))
     return _columns(*limits, *facts)
 
 

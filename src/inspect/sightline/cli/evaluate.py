@@ -31,7 +31,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     )
     text = "a recipe, runs, or a bundle and a folder of images; then KEY=VALUE, values of the recipe to replace"
     parser.add_argument("what", nargs="+", metavar="WHAT", help=text)
-    parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2], metavar="S", help="seeds (0 1 2)")
+    parser.add_argument("--seeds", nargs="+", default=["0", "1", "2"], metavar="S", help="seeds (0 1 2)")
     parser.add_argument("--runs", type=Path, default=Path("runs"), metavar="DIR", help="where run folders go (runs)")
     parser.add_argument(
         "-o", "--output", type=Path, default=Path("evaluation"), metavar="DIR", help="figures and pictures (evaluation)"
@@ -43,8 +43,9 @@ def _run(arguments: argparse.Namespace) -> int:
     from sightline import evaluation
     from sightline.cli.progress import Bars
 
-    replaced = [word for word in arguments.what if "=" in word and not Path(word).exists()]
-    what = [Path(word) for word in arguments.what if word not in replaced]
+    words = [*arguments.what, *(word for word in arguments.seeds if "=" in word)]  # they may stand after the seeds
+    replaced = [word for word in words if "=" in word and not Path(word).exists()]
+    what = [Path(word) for word in words if word not in replaced]
     if not what:
         raise ConfigError(f"expected a recipe, runs or a bundle, got only {' '.join(replaced)}")
     overrides = [*replaced, *arguments.overrides]
@@ -54,6 +55,14 @@ def _run(arguments: argparse.Namespace) -> int:
     evaluation.save(figures, path)
     print(f"\n{evaluation.table(figures)}\n\n{path}")
     return 0
+
+
+def _seeds(words: list[str]) -> list[int]:
+    given = [word for word in words if "=" not in word]
+    try:
+        return [int(word) for word in given]
+    except ValueError:
+        raise ConfigError(f"--seeds: expected whole numbers, got {' '.join(given)}") from None
 
 
 def _figures(what: list[Path], overrides: list[str], arguments: argparse.Namespace, progress: Progress) -> list[Figure]:
@@ -75,5 +84,5 @@ def _figures(what: list[Path], overrides: list[str], arguments: argparse.Namespa
     if others:
         raise ConfigError(f"expected one recipe, got {' '.join(map(str, what))}")
     recipe = config.load(first, overrides)
-    runs = evaluation.over_seeds(recipe, arguments.seeds, arguments.runs, progress=progress, say=print)
+    runs = evaluation.over_seeds(recipe, _seeds(arguments.seeds), arguments.runs, progress=progress, say=print)
     return evaluation.of_runs(runs)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from sightline import bundle, commission, config, workflow
@@ -20,6 +21,7 @@ from sightline.runs import Progress
 from sightline.tracking.client import look
 from sightline.workflow import Say
 
+_MASK = ("_mask", "_GT", "_gt", "_label")
 _SHARES = {"validate": 0.0, "calibrate": 0.2, "test": 0.2}
 
 
@@ -85,6 +87,7 @@ def run(asked: Asked, folder: Path, *, progress: Progress, say: Say) -> Commissi
     made = workflow.finish(run_folder, progress=progress, say=say)
     zipped = bundle.pack(made, folder / f"{made.name}.zip", replace=True)
     report = write_report(run_folder, made, folder / "report.html", progress=progress)
+    workflow.attach(run_folder, report)
     experiment = look(str(recipe.track.uri)) if recipe.track.enabled else ""
     return Commissioned(zipped, report, path, experiment, time.monotonic() - start)
 
@@ -114,9 +117,35 @@ def _reader(asked: Asked, say: Say) -> dict[str, Any]:
     except DataError:
         if not images.is_dir():
             raise
-    count = len(readers.read(Data(root=images, reader={"kind": "good"})).samples)  # type: ignore[arg-type]
-    say(f"nothing in {images} is called good or ok: all {count:,} images are taken for good parts")
+    samples = readers.read(Data(root=images, reader={"kind": "good"})).samples  # type: ignore[arg-type]
+    say(f"nothing in {images} is called good or ok: all {len(samples):,} images are taken for good parts")
+    for doubt in _doubts([PurePosixPath(sample.path) for sample in samples]):
+        say(f"warning: {doubt}")
     return {"kind": "good"}
+
+
+def _doubts(images: Sequence[PurePosixPath]) -> Iterator[str]:
+    """Why some of the images may not be pictures of good parts, by their names."""
+    folders = Counter(path.parts[0] for path in images if len(path.parts) > 1)
+    if len(folders) > 1:
+        listed = ", ".join(f"{name} ({count:,})" for name, count in folders.most_common(6))
+        more = f" and {len(folders) - 6} more" if len(folders) > 6 else ""
+        yield (
+            f"if the folders {listed}{more} stand for kinds of defects, say which holds good parts: data.good=[NAME]"
+        )
+    plain = {path.with_suffix("") for path in images}
+    beside = Counter(path.with_suffix("") for path in images)
+    masks = sum(count - 1 for count in beside.values())
+    masks += sum(1 for path in plain if path.name.endswith(_MASK) and _without(path) in plain)
+    if masks:
+        yield (
+            f"{masks:,} images have the name of another one, with another ending or {_MASK[0]} behind it: if they are "
+            "masks, move them out of the folder"
+        )
+
+
+def _without(path: PurePosixPath) -> PurePosixPath:
+    return path.with_name(next(path.name.removesuffix(end) for end in _MASK if path.name.endswith(end)))
 
 
 def _name(images: Path) -> str:

@@ -19,6 +19,7 @@ from sightline.commission import marks
 from sightline.export import plots
 from sightline.export.answer import CALIBRATE_SUSPICIOUS
 from sightline.export.evaluate import Scored
+from sightline.export.tail import wanted_for
 from sightline.index import ANOMALY, Index, Split
 from sightline.runs import Progress, RunFolder
 from sightline.runtime import Inspector, overlay
@@ -73,6 +74,7 @@ def write_report(run: RunFolder, bundle: Path, path: Path, *, progress: Progress
     manifest = inspector.manifest
     text = page(
         "sightline.commission",
+        **_few(run, manifest),
         manifest=manifest,
         bundle=inspector.bundle,
         overkill=_metric(manifest, "overkill_rate"),
@@ -92,17 +94,35 @@ def write_report(run: RunFolder, bundle: Path, path: Path, *, progress: Progress
     return path
 
 
+def _few(run: RunFolder, manifest: Manifest) -> dict[str, float]:
+    """Whether the calibrate part is too small for the share of rejected good parts that was asked for."""
+    asked, calibrated = run.recipe.decide.overkill, manifest.calibration.count if manifest.calibration else 0
+    wanted = wanted_for(asked)
+    pictures = round(1.1 * wanted / (run.recipe.data.split.calibrate or 1), -1)  # some lie in other parts by chance
+    return {
+        "few": calibrated < wanted,
+        "asked": asked,
+        "calibrated": calibrated,
+        "wanted": wanted,
+        "pictures": int(pictures),
+    }
+
+
 def _metric(manifest: Manifest, name: str) -> Metric | None:
     return next((metric for metric in manifest.metrics if metric.name == name), None)
 
 
 def _scored(index: Index, seen: list[Inspection], manifest: Manifest) -> Scored:
-    """The good parts that nothing was learned from."""
-    rows = {sample.path: sample for sample in index.samples}
-    read = [one for one in seen if one.reading is not None]
-    names = [str(Path(one.verdict.frame).relative_to(index.root).as_posix()) for one in read]
+    """The good parts of the test part; those of the calibrate part, which told what scores mean, if there are none."""
+    rows = {sample.path: sample for sample in index.part(Split.TEST) or index.part(Split.CALIBRATE) if sample.good}
+    read = [one for one in seen if one.reading is not None and _name(one, index) in rows]
+    names = [_name(one, index) for one in read]
     scores = np.array([one.reading.scores for one in read if one.reading is not None], np.float32)
     return Scored(tuple(rows[name] for name in names), scores, manifest.classes, manifest.policy, one_class=True)
+
+
+def _name(one: Inspection, index: Index) -> str:
+    return Path(one.verdict.frame).relative_to(index.root).as_posix()
 
 
 def _looked_at(seen: list[Inspection], inspector: Inspector) -> list[Picture]:

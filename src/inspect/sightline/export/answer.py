@@ -79,6 +79,13 @@ def _anomalous(run: RunFolder, progress: Progress) -> Answer:
     left_out = _suspicious(run, good, heat)
     kept = [row for row in range(len(good)) if row not in left_out]
     told = tail.fit(heat[kept], groups=tuple(good[row].unit for row in kept))
+    asked = run.recipe.decide.overkill
+    if asked < told.rarest:
+        tqdm.write(
+            f"warning: {told.count} different good parts to calibrate on are few: to tell a threshold that {asked:.1%} "
+            f"of good parts reach takes {tail.wanted_for(asked):,}. Take more pictures, or raise data.split.calibrate; "
+            "until then more good parts may be rejected, or defects missed."
+        )
 
     def policy(outputs: Outputs) -> Policy:
         defective = np.array([not sample.good for sample in outputs.samples], bool)

@@ -21,7 +21,7 @@ def write(manifest: Manifest, card: Card, *, size: int, kept: str) -> str:
     taken = manifest.input
     about = [
         f"# {manifest.name} {manifest.version}",
-        card.intended_use or f"Names the type of defect on images of {manifest.product or 'the product'}.",
+        card.intended_use or _use(manifest),
         _table(
             ("", ""),
             [
@@ -45,6 +45,13 @@ def write(manifest: Manifest, card: Card, *, size: int, kept: str) -> str:
         *_golden(manifest),
     ]
     return "\n\n".join([*parts, _reproduce(manifest)]) + "\n"
+
+
+def _use(manifest: Manifest) -> str:
+    product = manifest.product or "the product"
+    if manifest.method == "anomaly":
+        return f"Tells which images of {product} are unlike those of good parts, and where."
+    return f"Names the type of defect on images of {product}."
 
 
 def _measured(manifest: Manifest) -> list[str]:
@@ -100,8 +107,14 @@ def _limits(manifest: Manifest, card: Card) -> list[str]:
         if manifest.policy.good_known
         else ["It has seen no good part: it names a defect's type, it cannot pass a part."]
     )
+    knows = "It knows the types above, as the data show them; other types, products, cameras or light need new data."
+    if manifest.method == "anomaly":
+        knows = (
+            "It knows good parts as the data show them, and says of others that they are unlike, not what is wrong "
+            "with them; other products, cameras or light need new data."
+        )
     general = [
-        "It knows the types above, as the data show them; other types, products, cameras or light need new data.",
+        knows,
         "Intervals hold for parts like those of the test part; they are no guarantee on escapes.",
     ]
     return ["## Limits", "\n".join(f"- {line}" for line in (*card.limits, *known, *general))]

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sightline.config.recipe import Decision
-from sightline.export.tail import Tail, score
+from sightline.export.tail import Tail, score, wanted_for
 from sightline.verdict import ANY_DEFECT, Policy, Threshold
 
 FEWEST = 5
@@ -66,12 +66,14 @@ def choose_one_class(
     """
     few = min(int(defective.sum()), int((~defective).sum())) < FEWEST  # too few for the best F1
     if decision.rule in ("auto", "overkill") or (decision.rule == "f1" and few):
-        value = float(score(-np.log10(decision.overkill)))
+        share = decision.overkill if decision.rule == "overkill" else max(decision.overkill, tail.rarest)
+        value = float(score(-np.log10(share)))
         found = int((scores[defective, 0] >= value).sum())
-        why = (
-            f"{decision.overkill:.2%} of good parts may be rejected, told from {tail.count} different ones of the "
-            "calibrate part; no guarantee"
-        )
+        why = f"{share:.2%} of good parts may be rejected, told from {tail.count} different ones of the calibrate part"
+        if decision.overkill < tail.rarest:
+            how = "extrapolated beyond the oddest of them" if share < tail.rarest else "so few tell no smaller share"
+            why += f" ({how}: {decision.overkill:.2%} takes {wanted_for(decision.overkill):,} there)"
+        why += "; no guarantee"
         if defective.any():
             why += f"; of {int(defective.sum())} defective images there it finds {found}"
     else:

@@ -14,6 +14,7 @@ generalised Pareto tail of shape 1 / m: the fewer parts were seen, the more care
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -50,11 +51,21 @@ class Tail:
     mean_excess: float
     count: int
 
+    @property
+    def rarest(self) -> float:
+        """The share of good parts as hot as the hottest of those seen: what is rarer is extrapolated."""
+        return 1 / (self.count + 1)
+
     def level(self, heat: NDArray[np.floating]) -> Floats:
         """L = -log10(p) of any heat."""
         beyond = np.maximum(np.asarray(heat, np.float64) - self.knots[-1], 0)
         tail = self.excesses * np.log10(1 + beyond / (self.excesses * self.mean_excess))
         return np.asarray(np.interp(heat, self.knots, self.levels) + tail, np.float64)
+
+
+def wanted_for(share: float) -> int:
+    """How many good parts tell, without extrapolation, how hot such a share of them gets."""
+    return math.ceil(1 / share - 1e-9) - 1
 
 
 def fit(heat: NDArray[np.floating], *, groups: tuple[str, ...] = ()) -> Tail:

@@ -2,6 +2,9 @@
 
 The colours say where, not how sure: each map is scaled by itself, from its median (which stays clear, for most of a
 part is sound) to its 99th percentile, so that one extreme pixel does not hide the rest. How sure is in the caption.
+
+Maps of task ``anomaly`` are on the scale of its scores, so their colours say both: the outline is where the threshold
+is reached.
 """
 
 from __future__ import annotations
@@ -18,11 +21,12 @@ from numpy.typing import NDArray
 from sightline import image
 from sightline.bundle import Manifest
 from sightline.runtime.inspector import Inspection
-from sightline.verdict import Outcome, Verdict
+from sightline.verdict import ANY_DEFECT, Outcome, Policy, Verdict
 
 _SHORTEST_SIDE, _LONGEST_SIDE = 512, 1600
 _LONGEST_STEM = 200
 _HOT = 0.5
+_ONE_IN_TEN = 0.5
 _STRENGTH = 0.55
 _COLOURS = {
     Outcome.OK: (30, 132, 73),
@@ -60,13 +64,14 @@ def draw_heat(
         picture: The frame, RGB, uint8 (H, W, 3).
         inspection: What was seen; without a reading or a named defect the picture comes back as it is.
         manifest: The bundle's, for classes and preprocessing.
-        label: The class whose map is drawn, whatever the verdict names.
+        label: The class whose map is drawn, whatever the verdict names, to show what was looked at most.
     """
     named = label or next((defect.label for defect in inspection.verdict.defects), None)
     if inspection.reading is None or named is None:
         return picture
     number = manifest.classes.index(named)
-    heat = scale(image.map_to_frame(inspection.reading.maps[number], picture.shape[:2], manifest.input))
+    heat = image.map_to_frame(inspection.reading.maps[number], picture.shape[:2], manifest.input)
+    heat = beyond(heat, manifest.policy) if manifest.method == "anomaly" and label is None else scale(heat)
     grey_levels = (heat * 255).astype(np.uint8)
     colours = cv2.cvtColor(cv2.applyColorMap(grey_levels, cv2.COLORMAP_INFERNO), cv2.COLOR_BGR2RGB)
     share = (_STRENGTH * heat)[..., None]
@@ -90,6 +95,14 @@ def scale(heat: NDArray[np.float32]) -> NDArray[np.float32]:
     if high - low <= 1e-6 * max(abs(low), abs(high), 1e-6):
         return np.zeros_like(heat)
     scaled = np.clip((np.where(finite, heat, low) - low) / (high - low), 0, 1)
+    return np.asarray(scaled, np.float32)
+
+
+def beyond(heat: NDArray[np.float32], policy: Policy) -> NDArray[np.float32]:
+    """Brings a map of scores to 0..1: 0 where one good part in ten is as unlike, 0.5 at the NG threshold."""
+    limit = policy.thresholds[ANY_DEFECT].ng
+    low = min(_ONE_IN_TEN, 0.8 * limit)
+    scaled = np.clip((np.nan_to_num(heat, nan=0.0) - low) / (2 * (limit - low)), 0, 1)
     return np.asarray(scaled, np.float32)
 
 

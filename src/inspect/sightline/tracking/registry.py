@@ -17,7 +17,7 @@ import sightline
 from sightline.bundle import Bundle
 from sightline.tracking import note
 from sightline.tracking.client import reaching
-from sightline.tracking.server import Server
+from sightline.tracking.server import Server, allowed
 
 _DIGEST = "bundle_digest"  # the tag that a version is found again by
 _LONGEST_DESCRIPTION = 5000  # of MLflow's database
@@ -114,7 +114,7 @@ def _log(server: Server, bundle: Bundle) -> tuple[str, str]:
     client.finalize_logged_model(model.model_id, "READY")
     client.log_outputs(server.run_id, [LoggedModelOutput(model.model_id, step=0)])
     made = int(datetime.fromisoformat(manifest.provenance.created).timestamp() * 1000)
-    figures = [Metric(f"test/{m.name}", m.value, made, 0, model_id=model.model_id) for m in manifest.headline]
+    figures = [Metric(allowed(f"test/{m.name}"), m.value, made, 0, model_id=model.model_id) for m in manifest.metrics]
     if figures:
         client.log_batch(server.run_id, metrics=figures)
     return model.model_id, model.artifact_location

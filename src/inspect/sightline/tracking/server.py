@@ -112,7 +112,7 @@ class Server:
         MLflow's own table shows no figure and no setting until someone picks columns. It keeps a view that one person
         shares with others in this tag; a version that knows it not shows its own table.
         """
-        names = [f"metrics.`{_name(figure)}`" for figure in (_CHOSEN_BY, *figures)]
+        names = [f"metrics.`{allowed(figure)}`" for figure in (_CHOSEN_BY, *figures)]
         columns = ["attributes.`Models`", *names, *(f"params.`{name}`" for name in _SETTINGS)]
         state = {"selectedColumns": columns, "orderByKey": names[0], "orderByAsc": True}
         with reaching(self.uri):
@@ -131,18 +131,18 @@ class Server:
     def _params(self, events: Sequence[Params]) -> None:
         """Logs settings; one that is there already stays as it is, for MLflow lets none change."""
         there = self.client.get_run(self.run_id).data.params if events else {}
-        values = {_name(key): value[:_LONGEST_PARAM] for event in events for key, value in event.values.items()}
+        values = {allowed(key): value[:_LONGEST_PARAM] for event in events for key, value in event.values.items()}
         rows = [Param(key, value) for key, value in values.items() if key not in there]
         for part in _parts(rows, _PARAMS_A_CALL):
             self.client.log_batch(self.run_id, params=part)
 
     def _tags(self, events: Sequence[Tags]) -> None:
-        values = {_name(key): value[:_LONGEST_TAG] for event in events for key, value in event.values.items()}
+        values = {allowed(key): value[:_LONGEST_TAG] for event in events for key, value in event.values.items()}
         for part in _parts([RunTag(key, value) for key, value in values.items()], _PARAMS_A_CALL):
             self.client.log_batch(self.run_id, tags=part)
 
     def _metrics(self, events: Sequence[Metrics]) -> None:
-        rows = [Metric(_name(key), value, e.time, e.step) for e in events for key, value in e.values.items()]
+        rows = [Metric(allowed(key), value, e.time, e.step) for e in events for key, value in e.values.items()]
         for part in _parts(rows, _METRICS_A_CALL):
             self.client.log_batch(self.run_id, metrics=part)
 
@@ -199,7 +199,7 @@ def _input(event: DatasetPart) -> DatasetInput:
     return DatasetInput(dataset, [InputTag("mlflow.data.context", event.context)])
 
 
-def _name(key: str) -> str:
+def allowed(key: str) -> str:
     """The key as MLflow takes it: what it refuses in a name, such as brackets, becomes an underscore."""
     return posixpath.normpath(re.sub(r"[^\w.\-/ ]", "_", key)).strip("/")[:_LONGEST_NAME]
 
