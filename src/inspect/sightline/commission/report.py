@@ -18,6 +18,7 @@ from sightline.bundle.manifest import Manifest, Metric
 from sightline.commission import marks
 from sightline.export import plots
 from sightline.export.answer import CALIBRATE_SUSPICIOUS
+from sightline.export.decide import by_overkill
 from sightline.export.evaluate import Scored
 from sightline.export.tail import wanted_for
 from sightline.index import ANOMALY, Index, Split
@@ -96,11 +97,12 @@ def write_report(run: RunFolder, bundle: Path, path: Path, *, progress: Progress
 
 def _few(run: RunFolder, manifest: Manifest) -> dict[str, float]:
     """Whether the calibrate part is too small for the share of rejected good parts that was asked for."""
+    defective = np.array([not sample.good for sample in run.index.part(Split.CALIBRATE)], bool)
     asked, calibrated = run.recipe.decide.overkill, manifest.calibration.count if manifest.calibration else 0
     wanted = wanted_for(asked)
     pictures = round(1.1 * wanted / (run.recipe.data.split.calibrate or 1), -1)  # some lie in other parts by chance
     return {
-        "few": calibrated < wanted,
+        "few": calibrated < wanted and by_overkill(defective, run.recipe.decide),
         "asked": asked,
         "calibrated": calibrated,
         "wanted": wanted,

@@ -79,22 +79,26 @@ def _anomalous(run: RunFolder, progress: Progress) -> Answer:
     left_out = _suspicious(run, good, heat)
     kept = [row for row in range(len(good)) if row not in left_out]
     told = tail.fit(heat[kept], groups=tuple(good[row].unit for row in kept))
-    asked = run.recipe.decide.overkill
-    if asked < told.rarest:
-        tqdm.write(
-            f"warning: {told.count} different good parts to calibrate on are few: to tell a threshold that {asked:.1%} "
-            f"of good parts reach takes {tail.wanted_for(asked):,}. Take more pictures, or raise data.split.calibrate; "
-            "until then more good parts may be rejected, or defects missed."
-        )
 
     def policy(outputs: Outputs) -> Policy:
         defective = np.array([not sample.good for sample in outputs.samples], bool)
+        if decide.by_overkill(defective, run.recipe.decide):
+            _warn_of_few(told, run.recipe.decide.overkill)
         chosen = decide.choose_one_class(outputs.scores, defective, run.recipe.decide, told)
         odd = f"; {len(left_out)} images quite unlike the others were left out" if left_out else ""
         return chosen.model_copy(update={"chosen_by": chosen.chosen_by + odd})
 
     model = ContractModel(network, tail.TailScore(told))
     return Answer(model, (ANOMALY,), _of_tail(told), policy)
+
+
+def _warn_of_few(told: tail.Tail, asked: float) -> None:
+    if asked < told.rarest:
+        tqdm.write(
+            f"warning: {told.count} different good parts to calibrate on are few: to tell a threshold that {asked:.1%} "
+            f"of good parts reach takes {tail.wanted_for(asked):,}. Take more pictures, or raise data.split.calibrate; "
+            "until then more good parts may be rejected, or defects missed."
+        )
 
 
 def _suspicious(run: RunFolder, good: Sequence[Sample], heat: NDArray[np.float32]) -> set[int]:

@@ -53,6 +53,17 @@ def choose(
     )
 
 
+def by_overkill(defective: NDArray[np.bool_], decision: Decision) -> bool:
+    """Whether good parts alone choose the threshold of such a model: by the recipe, or since few defects are known.
+
+    Args:
+        defective: (N,) whether each frame of the calibrate part shows a defect.
+        decision: The recipe's rule.
+    """
+    few = min(int(defective.sum()), int((~defective).sum())) < FEWEST  # too few for the best F1
+    return decision.rule == "overkill" or (decision.rule != "fixed" and few)
+
+
 def choose_one_class(
     scores: NDArray[np.float32], defective: NDArray[np.bool_], decision: Decision, tail: Tail
 ) -> Policy:
@@ -64,8 +75,7 @@ def choose_one_class(
         decision: The recipe's rule.
         tail: What scores mean: how rarely a good part gets them.
     """
-    few = min(int(defective.sum()), int((~defective).sum())) < FEWEST  # too few for the best F1
-    if decision.rule in ("auto", "overkill") or (decision.rule == "f1" and few):
+    if by_overkill(defective, decision):
         share = decision.overkill if decision.rule == "overkill" else max(decision.overkill, tail.rarest)
         value = float(score(-np.log10(share)))
         found = int((scores[defective, 0] >= value).sum())
@@ -78,6 +88,9 @@ def choose_one_class(
             why += f"; of {int(defective.sum())} defective images there it finds {found}"
     else:
         value, why = _one(scores[:, 0], defective, decision)
+        rejected = int((scores[~defective, 0] >= value).sum())
+        found = int((scores[defective, 0] >= value).sum())
+        why += f"; there it rejects {rejected} good images and finds {found} defective ones"
     return Policy(exclusive=False, good_known=True, thresholds={ANY_DEFECT: _threshold(value, decision)}, chosen_by=why)
 
 

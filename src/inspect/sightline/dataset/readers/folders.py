@@ -52,6 +52,6 @@ def no_class_folder(root: Path, stray: Sequence[str]) -> DataError:
     return DataError(
         f"expected a folder per class in {root}, found {counted(len(stray), 'image')} without one: "
         f"{listed(sorted(stray), 3)}",
-        hint="Sort the images into folders named by their class, or list them in a table (`data.reader.kind=csv`); if all "
-        "are of good parts, say `data.reader.kind=good`.",
+        hint="Sort the images into folders named by their class, or list them in a table (`data.reader.kind=csv`); "
+        "if all are of good parts, say `data.reader.kind=good`.",
     )
