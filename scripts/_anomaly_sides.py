@@ -90,6 +90,7 @@ class Setup:
         coreset: Share of the patches that are kept.
         limits: Seconds that a fit may take, and bytes of memory.
         environment: Folder of anomalib's virtual environment.
+        overrides: ``key.sub=value``, each replacing a value of our recipe.
     """
 
     weights: Path
@@ -97,6 +98,7 @@ class Setup:
     coreset: float
     limits: tuple[float, int]
     environment: Path
+    overrides: tuple[str, ...] = ()
 
 
 class Labelled(StrEnum):
@@ -141,6 +143,7 @@ def sightline_side(
             "anomaly": anomaly,
             "track": {"enabled": False},
         },
+        "overrides": setup.overrides,
         "order": [sample.path for sample in split.test],
         "out": str(folder.absolute()),
     }

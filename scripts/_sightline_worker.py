@@ -1,8 +1,8 @@
 """Fits, exports and scores an anomaly model of ours: `python _sightline_worker.py JOB.json`.
 
 The job is a JSON object: `index` (its train part is learned from, its calibrate part tells what scores mean, its test
-part is scored), `recipe` (its values), `order` (paths of the index, in the order in which they are scored) and `out` (a
-folder).
+part is scored), `recipe` (its values), `overrides` (`key.sub=value`, replacing some), `order` (paths of the index, in
+the order in which they are scored) and `out` (a folder).
 
 Into `out` go `answers.npz` and, of an int8 model, `answers-int8.npz` (scores, float32 (N,), and maps, float32
 (N, h, w)), the run, and `events.jsonl`: one line for each step that is done.
@@ -41,7 +41,7 @@ def main(job: dict[str, Any]) -> None:
             events.write(json.dumps({"step": step, **facts}) + "\n")
 
     index = Index.load(Path(job["index"]))
-    run = RunFolder.create(out / "runs", config.build(job["recipe"]), index)
+    run = RunFolder.create(out / "runs", config.build(job["recipe"], job["overrides"]), index)
     tell("ready")
     start = time.monotonic()
     train.fit(run)

@@ -5,10 +5,12 @@ import sys
 
 import pytest
 
+from _anomaly_sides import Labelled, _parts
 from _anomaly_split import divide
 from _watched import watch
 from sightline.errors import DataError, SightlineError
 from sightline.index import Sample
+from sightline.index import Split as Part
 
 
 def tiles(good=710, defective=6):
@@ -100,6 +102,17 @@ def program(folder, *steps, then=""):
         f"import pathlib, sys, time\npathlib.Path(r'{folder}', 'events.jsonl').write_text({lines!r})\n{then}\n"
     )
     return [sys.executable, str(folder / "program.py")]
+
+
+@pytest.mark.parametrize("labelled", Labelled)
+def test_labelled_defects_are_scored_or_taught_or_hidden_among_the_good(tmp_path, labelled):
+    split = divide(tmp_path, tiles(), train=200)
+    train = _parts(split, labelled).part(Part.TRAIN)
+    known = [sample for sample in train if sample.path in paths(split.labelled)]
+    assert len(train) == 200 + len(known)
+    assert len(known) == (0 if labelled is Labelled.SCORED else 8)
+    assert all(sample.good == (labelled is Labelled.HIDDEN) for sample in known)
+    assert all((sample.mask is None) == (labelled is Labelled.HIDDEN) for sample in known)
 
 
 def test_a_fit_that_ends_is_told_with_its_memory(tmp_path):

@@ -13,6 +13,8 @@ from sightline.runs import RunFolder
 from sightline.runtime import Inspector
 from sightline.verdict import Outcome
 
+pytestmark = pytest.mark.slow
+
 METHODS = {
     "memory_bank": {"vectors": 256, "fine": 256},
     "corrected_bank": {"vectors": 256, "fine": 256, "steps": 60},
