@@ -114,6 +114,22 @@ def test_the_runs_of_one_evaluation_carry_its_name(evaluated, place):
     assert names == {runs[0].path.name}
 
 
+def test_runs_are_as_they_are_and_count_once(evaluated, place, capsys):
+    (first, *_) = sorted(map(str, (place / "runs").iterdir()))
+    assert main(["evaluate", first, "seed=3"]) == 2
+    assert "runs are as they are, got seed=3" in capsys.readouterr().err
+    assert main(["evaluate", first, first]) == 2
+    assert "expected different runs" in capsys.readouterr().err
+
+
+def test_images_that_cannot_be_read_are_said(evaluated, place, tmp_path, capsys):
+    write_plates(tmp_path / "damaged", (range(100, 101), range(101, 107)), range(120, 126))
+    (tmp_path / "damaged" / "test" / "blot" / "120.png").write_bytes(b"no image")
+    bundle = next(iter((place / "runs").iterdir())) / "bundle" / "plates-1.0.0"
+    assert main(["evaluate", str(bundle), str(tmp_path / "damaged"), "-o", str(tmp_path / "out")]) == 0
+    assert "1 unreadable" in capsys.readouterr().out
+
+
 def test_one_run_keeps_its_own_interval(evaluated, place):
     (first, *_) = sorted((place / "runs").iterdir())
     run = RunFolder.open(first)
@@ -159,6 +175,7 @@ def test_runs_that_agree_are_no_surer_than_each_of_them():
         (["plates"], "expected a run folder"),
         (["plates.yaml", "--seeds", "1", "1"], "expected different seeds"),
         (["plates.yaml", "--seeds", "0", "data.root=/absent/y"], "/absent/y"),
+        (["plates", "--seeds", "0"], "--seeds goes with a recipe"),
         (["plates.yaml", "--seeds", "one"], "--seeds: expected whole numbers, got one"),
         (["data.root=/a/b"], "expected a recipe, runs or a bundle, got only data.root=/a/b"),
         (["plates.yaml", "data.root=/absent/x", "--seeds", "0"], "/absent/x"),

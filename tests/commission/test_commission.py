@@ -3,16 +3,17 @@
 import json
 import zipfile
 
+import numpy as np
 import pytest
 import yaml
 
 from plate_factory import photograph, save_weights
 from sightline import image
 from sightline.cli import main
-from sightline.commission import Asked
+from sightline.commission import Asked, marks
 from sightline.commission.commission import recipe_of
 from sightline.runtime import Inspector
-from sightline.verdict import Outcome
+from sightline.verdict import Outcome, Verdict
 
 QUICK = ["model.layer=layer2", "anomaly.vectors=256", "data.split.near_duplicates=null"]
 
@@ -145,3 +146,42 @@ def test_names_that_speak_of_defects_or_masks_are_questioned(tmp_path, weights):
     assert "Crack (4), Free (2)" in said[1]
     assert "data.good=[NAME]" in said[1]
     assert "2 images have the name of another one" in said[2]
+
+
+class Blind:
+    """An inspector of one answer."""
+
+    def __init__(self, marked):
+        self.marked = marked
+
+    def inspect(self, frame):
+        return Verdict(self.marked if frame.std() > 0 else Outcome.OK)
+
+
+@pytest.mark.parametrize(
+    ("said", "found"), [(Outcome.NG, 5), (Outcome.REVIEW, 5), (Outcome.OK, 0), (Outcome.NOT_INSPECTED, 0)]
+)
+def test_a_mark_counts_as_found_if_the_frame_is_rejected_or_sent_to_a_person(said, found):
+    frames = [np.full((64, 96, 3), 120, np.uint8)] * 5
+    seen = marks.look(Blind(said), frames)
+    assert [(one.found, one.painted) for one in seen] == [(found, 5)] * len(marks.SIZES)
+
+
+def test_marks_grow_with_the_size_asked_for():
+    frame = np.full((64, 96, 3), 120, np.uint8)
+    changed = [(marks.paint(frame, size, np.random.default_rng(3)) != frame).any(axis=2).sum() for size in marks.SIZES]
+    assert changed == sorted(changed)
+    assert changed[-1] == pytest.approx(np.pi * (0.16 * 64 / 2) ** 2, rel=0.5)
+
+
+def test_a_test_part_of_defects_alone_still_gives_a_report(weights, tmp_path):
+    root = tmp_path / "layout"
+    for number in range(40):
+        (root / "train" / "good").mkdir(parents=True, exist_ok=True)
+        (root / "train" / "good" / f"{number}.png").write_bytes(image.png(photograph(number)))
+    for number in range(6):
+        (root / "test" / "blot").mkdir(parents=True, exist_ok=True)
+        (root / "test" / "blot" / f"{number}.png").write_bytes(image.png(photograph(number + 50, blot=True)))
+    command = ["commission", str(root), "-o", str(tmp_path / "out"), "--weights", str(weights), "--size", "64", *QUICK]
+    assert main([*command, "track.enabled=false"]) == 0
+    assert "unknown</b>expected overkill" in (tmp_path / "out" / "report.html").read_text(encoding="utf-8")

@@ -7,8 +7,9 @@ import pytest
 
 from plate_factory import SIDE, photograph, save_weights, write
 from sightline import image, train
-from sightline.config.recipe import Data, Model, Preprocess, Recipe
+from sightline.config.recipe import Data, Decision, Model, Preprocess, Recipe
 from sightline.export.answer import CALIBRATE_SUSPICIOUS, answer
+from sightline.export.sweep import Outputs
 from sightline.index import Split
 from sightline.runs import RunFolder
 
@@ -18,11 +19,12 @@ def new_run(tmp_path):
     """Makes a trained run over plates; those of the calibrate part whose numbers are given hide a blot."""
     weights = save_weights(tmp_path / "w.pth")
 
-    def make(name, hidden=(), **settings):
+    def make(name, hidden=(), defects=0, **settings):
         root = tmp_path / name
         root.mkdir()
         shots = [(n, (), Split.TRAIN, "ring") for n in range(24)]
         shots += [(n, (), Split.CALIBRATE, "ring") for n in range(30, 70)]
+        shots += [(n, ("blot",), Split.CALIBRATE, "ring") for n in range(80, 80 + defects)]
         index = write(root, shots)
         for number in hidden:
             (root / f"{number:03}.png").write_bytes(image.png(photograph(number, blot=True)))
@@ -69,3 +71,15 @@ def test_they_are_kept_if_the_recipe_says_so(new_run):
     _, count = policy(run)
     assert count == 40
     assert (run.artifacts / CALIBRATE_SUSPICIOUS).is_file()
+
+
+def test_hidden_defects_that_were_left_out_count_as_good_nowhere(new_run):
+    run = new_run("f1", hidden=(35, 50), defects=6)
+    run = RunFolder.create(run.path.parent, run.recipe.model_copy(update={"decide": Decision(rule="f1")}), run.index)
+    train.fit(run)
+    told = answer(run, progress=lambda *_: None)
+    part = run.index.part(Split.CALIBRATE)
+    scores = np.linspace(0.1, 0.9, len(part), dtype=np.float32)[:, None]
+    why = told.policy(Outputs(tuple(part), scores, scores[:, :, None, None])).chosen_by
+    assert "2 images quite unlike the others were left out" in why
+    assert "best F1 on 6 defective and 38 other images" in why

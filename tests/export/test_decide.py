@@ -92,17 +92,16 @@ def test_good_parts_alone_the_threshold_is_no_rarer_than_they_can_tell_unless_th
     assert ("takes" in limit.chosen_by) == ("extrapolated" in strict.chosen_by) == (overkill < 1 / (count + 1))
 
 
-def test_good_parts_alone_known_defects_choose_unless_the_recipe_asks_for_overkill():
+def test_good_parts_alone_known_defects_choose_only_if_the_recipe_asks_for_it():
     random = np.random.default_rng(0)
     heat = np.r_[random.exponential(1, 200), random.exponential(1, 40) + 3]
     defective = np.arange(240) >= 200
     told = tail.fit(heat[:200])
     scores = tail.score(told.level(heat)).astype(np.float32)[:, None]
-    by_defects, promised = (
-        choose_one_class(scores, defective, Decision(rule=rule), told) for rule in ("auto", "overkill")
-    )
+    by_defects, promised = (choose_one_class(scores, defective, Decision(rule=rule), told) for rule in ("f1", "auto"))
     assert by_defects.thresholds[ANY_DEFECT].ng == pytest.approx(best_f1(scores[:, 0], defective))
     assert "best F1 on 40 defective" in by_defects.chosen_by
     assert promised.thresholds[ANY_DEFECT].ng == pytest.approx(2 / 3)
-    few = choose_one_class(scores[:203], defective[:203], Decision(), told)
+    assert "decide.rule=f1 would find" in promised.chosen_by
+    few = choose_one_class(scores[:203], defective[:203], Decision(rule="f1"), told)
     assert few.thresholds[ANY_DEFECT].ng == pytest.approx(2 / 3)

@@ -85,3 +85,17 @@ def test_fewer_parts_make_the_same_excess_less_surprising(count):
     heat = np.random.default_rng(count).exponential(1, 400)
     few, many = fit(heat[:count]), fit(heat)
     assert few.level(np.array(1e3)) < many.level(np.array(1e3))
+
+
+@given(st.lists(st.floats(0.01, 100), min_size=5, max_size=100), st.floats(0.001, 0.999), st.floats(0.001, 0.999))
+def test_below_the_coolest_that_was_seen_a_difference_counts_too(heat, one, other):
+    low, high = sorted((one, other))
+    told = fit(np.array(heat))
+    assert float(told.level(np.array(low * min(heat)))) > 0
+    if high > 1.001 * low:
+        assert float(told.level(np.array(low * min(heat)))) < float(told.level(np.array(high * min(heat))))
+
+
+def test_of_equal_heats_none_counts_as_rare():
+    told = fit(np.r_[np.ones(80), np.linspace(2, 3, 20)])
+    assert 10 ** -float(told.level(np.array(1.0))) > 0.95

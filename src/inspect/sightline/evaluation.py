@@ -33,6 +33,8 @@ from sightline.runs import Progress, RunFolder
 from sightline.runtime.session import Session
 from sightline.workflow import Say
 
+_ALIAS = "evaluated"
+
 
 @dataclass(frozen=True)
 class Figure:
@@ -64,11 +66,14 @@ def over_seeds(recipe: Recipe, seeds: Sequence[int], runs: Path, *, progress: Pr
     if len(set(seeds)) != len(seeds):
         raise ConfigError(f"expected different seeds, got {' '.join(map(str, seeds))}")
     done: list[RunFolder] = []
+    track = recipe.track.model_copy(update={"alias": _ALIAS})  # to measure must not change what is the candidate
     for number, seed in enumerate(seeds, start=1):
         say(f"seed {seed} ({number} of {len(seeds)})")
         split = recipe.data.split.model_copy(update={"seed": seed})
         data = recipe.data.model_copy(update={"split": split})
-        run = workflow.start(recipe.model_copy(update={"seed": seed, "data": data}), runs, progress=progress, say=say)
+        run = workflow.start(
+            recipe.model_copy(update={"seed": seed, "data": data, "track": track}), runs, progress=progress, say=say
+        )
         run.tags({"evaluation": (done or [run])[0].path.name})
         workflow.finish(run, progress=progress, say=say)
         done.append(run)
@@ -82,6 +87,8 @@ def of_runs(runs: Sequence[RunFolder]) -> list[Figure]:
         BundleError: A run was not exported, or its bundle is damaged.
         ConfigError: The runs are of different recipes.
     """
+    if len({run.path.resolve() for run in runs}) != len(runs):
+        raise ConfigError("expected different runs, got one twice")
     if len({config.digest(_without_seed(run.recipe)) for run in runs}) > 1:
         raise ConfigError(
             "expected runs of one recipe, but they differ in more than the seed: "
@@ -118,7 +125,7 @@ def summed_up(measured: Sequence[Sequence[Metric]]) -> list[Figure]:
     return figures
 
 
-def of_bundle(bundle: Path, data: Data, folder: Path, *, progress: Progress) -> list[Figure]:
+def of_bundle(bundle: Path, data: Data, folder: Path, *, progress: Progress, say: Say) -> list[Figure]:
     """Scores labelled images with a bundle and draws what a reviewer wants to see.
 
     Args:
@@ -126,6 +133,7 @@ def of_bundle(bundle: Path, data: Data, folder: Path, *, progress: Progress) -> 
         data: The images; all of them are measured on, whatever part they came in.
         folder: Where pictures and tables go.
         progress: Told the stage, images done and images in all.
+        say: Told what was found in the images, such as files that cannot be read: no figure counts those.
 
     Raises:
         BundleError: The bundle is damaged.
@@ -135,6 +143,7 @@ def of_bundle(bundle: Path, data: Data, folder: Path, *, progress: Progress) -> 
     opened = Bundle.open(bundle)
     manifest = opened.manifest
     found = prepare(data, manifest.input, progress=lambda done, total: progress("read images", done, total))
+    say(found.report.text())
     index = found.index
     one_class = manifest.method == "anomaly"
     unknown = sorted(set(index.classes) - set(manifest.classes))

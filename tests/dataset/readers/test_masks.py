@@ -1,9 +1,14 @@
 """Class folders with masks, found by patterns."""
 
+import numpy as np
 import pytest
 from pydantic import ValidationError
 
+from sightline import image
 from sightline.config.readers import MasksReader
+from sightline.config.recipe import Data
+from sightline.dataset import readers
+from sightline.dataset.readers import detect
 from sightline.errors import DataError
 
 
@@ -52,3 +57,31 @@ def test_a_pattern_without_a_match_says_what_is_there(tmp_path, picture, read):
 def test_a_pattern_that_cannot_work_is_refused(settings):
     with pytest.raises(ValidationError):
         MasksReader.model_validate({"kind": "masks", **settings})
+
+
+def test_masks_beside_the_images_of_class_folders_are_told_by_their_two_levels(tmp_path, picture):
+    random = np.random.default_rng(0)
+    for name in ("good/1.jpg", "dent/1.jpg", "dent/2.jpg"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(image.png(random.integers(0, 255, (16, 16, 3), np.uint8)))
+    for name in ("dent/1.png", "dent/2.png"):
+        (tmp_path / name).write_bytes(image.png((random.random((16, 16)) > 0.5).astype(np.uint8) * 255))
+    found = detect(tmp_path)
+    assert (found.kind, found.images, found.masks) == ("masks", "{class}", "{class}")
+    index = readers.read(Data(root=tmp_path, reader=found))
+    assert [(sample.path, sample.mask) for sample in index.samples] == [
+        ("dent/1.jpg", "dent/1.png"),
+        ("dent/2.jpg", "dent/2.png"),
+        ("good/1.jpg", None),
+    ]
+
+
+def test_pictures_of_the_same_name_are_no_masks_and_are_questioned(tmp_path, caplog):
+    random = np.random.default_rng(0)
+    (tmp_path / "good").mkdir()
+    for name in ("good/1.jpg", "good/1.png"):
+        (tmp_path / name).write_bytes(image.png(random.integers(0, 255, (16, 16, 3), np.uint8)))
+    found = detect(tmp_path)
+    assert found.kind == "folders"
+    assert len(readers.read(Data(root=tmp_path, reader=found)).samples) == 2
+    assert "1 image of the same name as another" in caplog.text

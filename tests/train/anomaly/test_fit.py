@@ -180,3 +180,11 @@ def test_without_labelled_defects_the_bank_stays_alone(new_run, recipe):
     judge = anomaly.load(run).judge
     assert len(judge.heads) == 0
     assert "the memory bank stays alone" in judge.text()
+
+
+def test_what_a_killed_process_left_is_removed(new_run):
+    run = new_run()
+    (run.path / ".features-left").mkdir()
+    (run.path / ".features-left" / "0.npy").write_bytes(b"x")
+    train.fit(run)
+    assert not list(run.path.glob(".features-*"))

@@ -31,7 +31,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     )
     text = "a recipe, runs, or a bundle and a folder of images; then KEY=VALUE, values of the recipe to replace"
     parser.add_argument("what", nargs="+", metavar="WHAT", help=text)
-    parser.add_argument("--seeds", nargs="+", default=["0", "1", "2"], metavar="S", help="seeds (0 1 2)")
+    parser.add_argument("--seeds", nargs="+", metavar="S", help="seeds (0 1 2)")
     parser.add_argument("--runs", type=Path, default=Path("runs"), metavar="DIR", help="where run folders go (runs)")
     parser.add_argument(
         "-o", "--output", type=Path, default=Path("evaluation"), metavar="DIR", help="figures and pictures (evaluation)"
@@ -43,7 +43,10 @@ def _run(arguments: argparse.Namespace) -> int:
     from sightline import evaluation
     from sightline.cli.progress import Bars
 
-    words = [*arguments.what, *(word for word in arguments.seeds if "=" in word)]  # they may stand after the seeds
+    words = [
+        *arguments.what,
+        *(word for word in arguments.seeds or () if "=" in word),
+    ]  # they may stand after the seeds
     replaced = [word for word in words if "=" in word and not Path(word).exists()]
     what = [Path(word) for word in words if word not in replaced]
     if not what:
@@ -70,6 +73,8 @@ def _figures(what: list[Path], overrides: list[str], arguments: argparse.Namespa
     from sightline.runs import RunFolder
 
     first, *others = what
+    if arguments.seeds and (first.is_dir() or zipfile.is_zipfile(first)):
+        raise ConfigError("--seeds goes with a recipe, which is trained with each: a run or a bundle has its own")
     if (first / "bundle.json").is_file() or zipfile.is_zipfile(first):
         if len(others) != 1:
             raise ConfigError(
@@ -78,11 +83,15 @@ def _figures(what: list[Path], overrides: list[str], arguments: argparse.Namespa
             )
         values = {"name": "evaluate", "data": {"root": str(others[0])}}
         data = config.build(values, overrides).data
-        return evaluation.of_bundle(first, data, arguments.output, progress=progress)
+        return evaluation.of_bundle(first, data, arguments.output, progress=progress, say=print)
     if first.is_dir():
+        if overrides:
+            raise ConfigError(f"runs are as they are, got {' '.join(overrides)}", hint="Give a recipe to train anew.")
         return evaluation.of_runs([RunFolder.open(path) for path in what])
     if others:
         raise ConfigError(f"expected one recipe, got {' '.join(map(str, what))}")
     recipe = config.load(first, overrides)
-    runs = evaluation.over_seeds(recipe, _seeds(arguments.seeds), arguments.runs, progress=progress, say=print)
+    runs = evaluation.over_seeds(
+        recipe, _seeds(arguments.seeds or ["0", "1", "2"]), arguments.runs, progress=progress, say=print
+    )
     return evaluation.of_runs(runs)

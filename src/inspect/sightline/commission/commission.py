@@ -127,11 +127,12 @@ def _reader(asked: Asked, say: Say) -> dict[str, Any]:
 def _doubts(images: Sequence[PurePosixPath]) -> Iterator[str]:
     """Why some of the images may not be pictures of good parts, by their names."""
     folders = Counter(path.parts[0] for path in images if len(path.parts) > 1)
-    if len(folders) > 1:
+    if len(folders) > 1 or 0 < folders.total() < len(images):
         listed = ", ".join(f"{name} ({count:,})" for name, count in folders.most_common(6))
         more = f" and {len(folders) - 6} more" if len(folders) > 6 else ""
         yield (
-            f"if the folders {listed}{more} stand for kinds of defects, say which holds good parts: data.good=[NAME]"
+            f"if the folders {listed}{more} stand for kinds of parts, good and defective, say which holds good ones: "
+            "data.good=[NAME]"
         )
     plain = {path.with_suffix("") for path in images}
     beside = Counter(path.with_suffix("") for path in images)

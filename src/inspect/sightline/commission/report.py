@@ -71,7 +71,8 @@ def write_report(run: RunFolder, bundle: Path, path: Path, *, progress: Progress
         # Without its frame: those of thousands of parts do not fit memory.
         seen.append(replace(inspector.examine(run.index.file(sample)), frame=None))
         progress("look", done, len(held))
-    frames = [image.read(run.index.file(sample), bits=run.recipe.input.bits) for sample in held[:_MARKED]]
+    different = list({sample.unit: sample for sample in reversed(held)}.values())[::-1]
+    frames = [image.read(run.index.file(sample), bits=run.recipe.input.bits) for sample in different[:_MARKED]]
     manifest = inspector.manifest
     text = page(
         "sightline.commission",
@@ -81,9 +82,10 @@ def write_report(run: RunFolder, bundle: Path, path: Path, *, progress: Progress
         overkill=_metric(manifest, "overkill_rate"),
         auroc=_metric(manifest, "auroc"),
         escape=_metric(manifest, "escape_rate"),
+        types=_types(manifest),
         counts={split.value: run.index.counts(split) for split in Split},
         histogram=_drawn(plots.heaps(_scored(run.index, seen, manifest))),
-        looked_at=_looked_at(seen, inspector),
+        looked_at=_looked_at(seen, inspector, run.index),
         suspicious=_suspicious(run),
         listed=(SUSPICIOUS, CALIBRATE_SUSPICIOUS),
         kept=run.recipe.anomaly.suspicious == "keep",
@@ -114,9 +116,16 @@ def _metric(manifest: Manifest, name: str) -> Metric | None:
     return next((metric for metric in manifest.metrics if metric.name == name), None)
 
 
+def _types(manifest: Manifest) -> list[tuple[str, Metric | None, Metric]]:
+    """Each type of known defects with its AUROC and the share that escapes."""
+    escaped = {m.name.partition("/")[2]: m for m in manifest.metrics if m.name.startswith("escape_rate/")}
+    return [(name, _metric(manifest, f"auroc/{name}"), metric) for name, metric in sorted(escaped.items())]
+
+
 def _scored(index: Index, seen: list[Inspection], manifest: Manifest) -> Scored:
     """The good parts of the test part; those of the calibrate part, which told what scores mean, if there are none."""
-    rows = {sample.path: sample for sample in index.part(Split.TEST) or index.part(Split.CALIBRATE) if sample.good}
+    held = ([sample for sample in index.part(split) if sample.good] for split in (Split.TEST, Split.CALIBRATE))
+    rows = {sample.path: sample for sample in next(filter(None, held), [])}
     read = [one for one in seen if one.reading is not None and _name(one, index) in rows]
     names = [_name(one, index) for one in read]
     scores = np.array([one.reading.scores for one in read if one.reading is not None], np.float32)
@@ -127,10 +136,11 @@ def _name(one: Inspection, index: Index) -> str:
     return Path(one.verdict.frame).relative_to(index.root).as_posix()
 
 
-def _looked_at(seen: list[Inspection], inspector: Inspector) -> list[Picture]:
+def _looked_at(seen: list[Inspection], inspector: Inspector, index: Index) -> list[Picture]:
     """The held-out good parts that were thought the oddest, and some from the middle."""
     read = [one for one in seen if one.reading is not None]
     order = sorted(read, key=lambda one: -float(one.reading.scores[0]) if one.reading is not None else 0.0)
+    parts = {sample.path: sample.split for sample in index.samples}
     half = _LOOKED_AT // 2
     middle = len(order) // 2
     picks = order[:half] + order[max(half, middle) : max(half, middle) + half]
@@ -140,7 +150,7 @@ def _looked_at(seen: list[Inspection], inspector: Inspector) -> list[Picture]:
             continue
         small = overlay.fit(one.frame.image, shortest=_SIDE, longest=_SIDE)
         heat = overlay.draw_heat(small, one, inspector.manifest, label=ANOMALY)
-        note = f"score {float(one.reading.scores[0]):.3f}, {one.verdict.outcome}"
+        note = f"score {float(one.reading.scores[0]):.3f}, {one.verdict.outcome}, {parts[_name(one, index)]} part"
         pictures.append(Picture(Path(one.verdict.frame).name, note, data_uri(small), data_uri(heat)))
     return pictures
 

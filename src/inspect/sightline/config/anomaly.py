@@ -24,12 +24,12 @@ class MemoryBank(Judged):
 
     method: Literal["memory_bank"] = Field("memory_bank", description="How good parts are learned.")
     vectors: Whole = Field(
-        8192, ge=16, le=65_536, description="Vectors of good parts that are kept; more see finer differences, and cost."
+        8192, ge=16, le=16_384, description="Vectors of good parts that are kept; more see finer differences, and cost."
     )
     fine: Whole = Field(
         2048,
         ge=0,
-        le=65_536,
+        le=16_384,
         description="Vectors of a second bank, of features twice as fine, that sharpens the map; 0 for none.",
     )
     doubt: Fraction = Field(
@@ -51,7 +51,7 @@ class CorrectedBank(MemoryBank):
     method: Literal["corrected_bank"] = Field(  # type: ignore[assignment]
         "corrected_bank", description="How good parts and labelled defects are learned."
     )
-    vectors: Whole = Field(2048, ge=16, le=65_536, description="Vectors of good parts that are kept.")
+    vectors: Whole = Field(2048, ge=16, le=16_384, description="Vectors of good parts that are kept.")
     width: Whole = Field(64, ge=4, le=512, description="Channels of the networks that defects teach.")
     steps: Whole = Field(400, ge=20, le=100_000, description="Steps that each of them learns.")
 

@@ -60,17 +60,21 @@ class MasksReader(Section):
 
     kind: Literal["masks"]
     images: str = Field("{class}/Imgs", description="Folder of a class's images, relative to the root.")
-    masks: str = Field("{class}/Imgs", description="Folder of a class's masks, relative to the root.")
+    masks: str = Field(
+        "",
+        validate_default=True,
+        description="Folder of a class's masks, relative to the root; empty: that of the images.",
+    )
     image_suffix: str = Field(".jpg", description="Ending of an image's name.")
     mask_suffix: str = Field(".png", description="Ending that replaces it in the mask's name.")
 
-    @field_validator("images", "masks")
+    @field_validator("images", "masks")  # in this order
     @classmethod
     def _names_the_class_once(cls, value: str, info: ValidationInfo) -> str:
         count = value.count("{class}")
         if count > 1 or (count == 0 and info.field_name == "images"):
             raise ValueError("expected a folder with {class} in it once, such as images/{class}")
-        return value
+        return value or str(info.data.get("images", ""))
 
     @model_validator(mode="after")
     def _tells_masks_from_images(self) -> MasksReader:

@@ -134,8 +134,7 @@ class Decision(Section):
     rule: Literal["auto", "f1", "overkill", "fixed"] = Field(
         "auto",
         description="Best F1 on the calibrate part, a share of good parts that may be rejected, or a fixed threshold; "
-        "auto is f1; for task anomaly with no or few known defects it is overkill, but no smaller a share than the "
-        "calibrate part can tell.",
+        "auto is f1, and for task anomaly overkill, but no smaller a share than the calibrate part can tell.",
     )
     overkill: Share = Field(0.01, description="Share of good parts that may be rejected, for task anomaly.")
     threshold: Number = Field(

@@ -81,10 +81,12 @@ def _anomalous(run: RunFolder, progress: Progress) -> Answer:
     told = tail.fit(heat[kept], groups=tuple(good[row].unit for row in kept))
 
     def policy(outputs: Outputs) -> Policy:
-        defective = np.array([not sample.good for sample in outputs.samples], bool)
+        out = {good[row].path for row in left_out}
+        keep = np.array([sample.path not in out for sample in outputs.samples], bool)
+        defective = np.array([not sample.good for sample in outputs.samples], bool)[keep]
         if decide.by_overkill(defective, run.recipe.decide):
             _warn_of_few(told, run.recipe.decide.overkill)
-        chosen = decide.choose_one_class(outputs.scores, defective, run.recipe.decide, told)
+        chosen = decide.choose_one_class(outputs.scores[keep], defective, run.recipe.decide, told)
         odd = f"; {len(left_out)} images quite unlike the others were left out" if left_out else ""
         return chosen.model_copy(update={"chosen_by": chosen.chosen_by + odd})
 

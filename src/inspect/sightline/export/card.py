@@ -83,8 +83,8 @@ def _verdicts(manifest: Manifest) -> list[str]:
     if calibration is not None and calibration.method == "tail":
         lines.append(
             "A score s says that one good part in 10^(s / (1 - s)) scores as high: 0.5 is one in ten, 0.667 one in a "
-            f"hundred, 0.75 one in a thousand. Told from {calibration.count} good parts that nothing was learned from; "
-            "beyond the hottest of them it is extrapolated."
+            f"hundred, 0.75 one in a thousand. Told from {calibration.count} good parts that nothing was learned from, "
+            "of each its hottest picture; beyond the hottest of all it is extrapolated."
         )
     elif calibration is not None:
         lines.append(

@@ -54,14 +54,17 @@ def choose(
 
 
 def by_overkill(defective: NDArray[np.bool_], decision: Decision) -> bool:
-    """Whether good parts alone choose the threshold of such a model: by the recipe, or since few defects are known.
+    """Whether good parts alone choose the threshold of such a model: that is the rule unless a recipe has another.
+
+    The best F1 hangs on how many defects are known beside how many good parts, which no line has in this ratio; so
+    known defects choose only if the recipe asks for it, and there are enough.
 
     Args:
         defective: (N,) whether each frame of the calibrate part shows a defect.
         decision: The recipe's rule.
     """
     few = min(int(defective.sum()), int((~defective).sum())) < FEWEST  # too few for the best F1
-    return decision.rule == "overkill" or (decision.rule != "fixed" and few)
+    return decision.rule in ("auto", "overkill") or (decision.rule == "f1" and few)
 
 
 def choose_one_class(
@@ -86,12 +89,24 @@ def choose_one_class(
         why += "; no guarantee"
         if defective.any():
             why += f"; of {int(defective.sum())} defective images there it finds {found}"
+            why += _at_best_f1(scores[:, 0], defective)
     else:
         value, why = _one(scores[:, 0], defective, decision)
         rejected = int((scores[~defective, 0] >= value).sum())
         found = int((scores[defective, 0] >= value).sum())
         why += f"; there it rejects {rejected} good images and finds {found} defective ones"
     return Policy(exclusive=False, good_known=True, thresholds={ANY_DEFECT: _threshold(value, decision)}, chosen_by=why)
+
+
+def _at_best_f1(scores: NDArray[np.float32], defective: NDArray[np.bool_]) -> str:
+    """What known defects would choose, for a person to compare."""
+    if min(int(defective.sum()), int((~defective).sum())) < FEWEST:
+        return ""
+    reached = scores >= best_f1(scores, defective)
+    return (
+        f" (decide.rule=f1 would find {int(reached[defective].sum())} and reject {int(reached[~defective].sum())} of "
+        f"{int((~defective).sum())} good images)"
+    )
 
 
 def best_f1(scores: NDArray[np.float32], truth: NDArray[np.bool_]) -> float:

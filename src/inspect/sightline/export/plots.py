@@ -204,4 +204,6 @@ def _plain(axes: Axes) -> None:
 
 
 def _legend(axes: Axes) -> None:
+    if not axes.get_legend_handles_labels()[0]:
+        return
     axes.legend(frameon=False, fontsize=8)

@@ -29,6 +29,7 @@ FEWEST = 5
 
 _HOTTEST = 0.2
 _KNOTS = 16
+_RISING = 1e-3  # of L at least, where many of the coolest are equal
 
 Floats = NDArray[np.float64]
 
@@ -85,14 +86,16 @@ def fit(heat: NDArray[np.floating], *, groups: tuple[str, ...] = ()) -> Tail:
             f"expected at least {FEWEST} different good images in the calibrate part, got {count}",
             hint="Add good images, or raise data.split.calibrate.",
         )
-    excesses = min(count - 1, max(FEWEST - 1, round(_HOTTEST * count)))
+    excesses = min(count - 2, max(FEWEST - 1, round(_HOTTEST * count)))
     body = values[: count - excesses]
     start = float(body[-1])
     mean = max(float((values[-excesses:] - start).mean()), 1e-3 * start, 1e-9)
     shares = (count + 1 - np.arange(count - excesses)) / (count + 1)  # (k + 1) / (n + 1), k being those not cooler
-    picks = np.unique(np.linspace(0, len(body) - 1, _KNOTS).round().astype(int))
-    knots, last = np.unique(np.maximum(body[picks], 1e-9)[::-1], return_index=True)
-    levels = -np.log10(shares[picks])[::-1][last]
+    # Without the coolest: from no heat at all on, L rises, so that nothing is clipped there either.
+    picks = np.unique(np.linspace(0, len(body) - 1, _KNOTS).round().astype(int))[1:]
+    picks = np.searchsorted(body, body[picks])  # of equal ones the first, whose p is the largest
+    knots, first = np.unique(np.maximum(body[picks], 1e-9), return_index=True)
+    levels = np.maximum(-np.log10(shares[picks[first]]), _RISING * knots / knots[-1])
     return Tail(np.r_[0.0, knots], np.r_[0.0, levels + 0.0], excesses, mean, count)
 
 

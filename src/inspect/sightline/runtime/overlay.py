@@ -71,7 +71,10 @@ def draw_heat(
         return picture
     number = manifest.classes.index(named)
     heat = image.map_to_frame(inspection.reading.maps[number], picture.shape[:2], manifest.input)
-    heat = beyond(heat, manifest.policy) if manifest.method == "anomaly" and label is None else scale(heat)
+    if manifest.method == "anomaly" and label is None and beyond(heat, manifest.policy).max() >= _HOT:
+        heat = beyond(heat, manifest.policy)
+    else:  # the frame as a whole may reach the threshold where no place does: then the hottest is shown
+        heat = scale(heat)
     grey_levels = (heat * 255).astype(np.uint8)
     colours = cv2.cvtColor(cv2.applyColorMap(grey_levels, cv2.COLORMAP_INFERNO), cv2.COLOR_BGR2RGB)
     share = (_STRENGTH * heat)[..., None]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -25,14 +26,23 @@ class Folders(Layout[FoldersReader]):
                 hint="Where the classes' folders lie inside train and test, read them with `data.reader.kind=mvtec`.",
             )
         empty, stray = set(classes), list[str]()
+        shared = Counter[str]()
         for path in images(self.root):
             name = self.relative(path)
+            shared[name.removesuffix(path.suffix)] += 1
             label, inside, _ = name.partition("/")
             if not inside:
                 stray.append(name)
                 continue
             empty.discard(label)
             yield Sample(path=name, labels=(label,))
+        if twice := sorted(name for name, count in shared.items() if count > 1):
+            logger.warning(
+                "%s of the same name as another, but with another ending (%s): if they are masks, move them out of the "
+                "folders, or read them with data.reader.kind=masks",
+                counted(len(twice), "image"),
+                listed(twice, 3),
+            )
         if stray and not classes:
             raise no_class_folder(self.root, stray)
         if stray:

@@ -6,12 +6,25 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
+
+from sightline import image
 from sightline.config.readers import MasksReader
 from sightline.dataset.readers.layout import Layout, clean_path, counted, listed, logger, subfolders
 from sightline.errors import DataError
 from sightline.index import Sample
 
 _CLASS = "{class}"
+_LOOKED_AT = 8
+_BETWEEN = 0.02  # share of a mask's pixels that may lie between black and white
+
+_BESIDE = tuple(
+    MasksReader(kind="masks", images=_CLASS, image_suffix=image_suffix, mask_suffix=mask_suffix)
+    for image_suffix in (".jpg", ".jpeg", ".bmp", ".png")
+    for mask_suffix in ("_mask.png", ".png")
+    if image_suffix != mask_suffix
+)
+"""Masks beside the images of a folder per class: only if they look like masks, for they may be pictures, too."""
 
 _KNOWN = (
     MasksReader(kind="masks"),
@@ -78,7 +91,22 @@ class Masks(Layout[MasksReader]):
             layout = cls(root, settings)
             if any(mask for label, folder in layout.classes() for _, mask in layout.pairs(label, folder)):
                 return settings
+        for settings in _BESIDE:
+            layout = cls(root, settings)
+            found = [layout.pairs(label, folder) for label, folder in layout.classes()]
+            masks = [mask for pairs in found for _, mask in pairs if mask]
+            if found and all(found) and masks and all(map(_looks_like_a_mask, masks[:_LOOKED_AT])):
+                return settings
         return None
+
+
+def _looks_like_a_mask(path: Path) -> bool:
+    """Whether a picture has no more than two levels, or some more at the edges between them."""
+    try:
+        levels = np.bincount(image.read(path, bits=8)[..., 0].ravel(), minlength=256)
+    except DataError:
+        return False
+    return bool(np.sort(levels)[:-2].sum() < _BETWEEN * levels.sum())
 
 
 def _files(folder: Path) -> dict[str, Path]:

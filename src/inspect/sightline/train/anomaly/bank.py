@@ -123,7 +123,13 @@ def learn(
 
 @torch.no_grad()
 def unseen(
-    store: Store, parts: NDArray[np.int64], settings: Settings, vectors: int, *, step: int = 1
+    store: Store,
+    parts: NDArray[np.int64],
+    settings: Settings,
+    vectors: int,
+    *,
+    step: int = 1,
+    without: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
     """What banks say of images that they were not filled from: each part is measured by a bank of the others.
 
@@ -133,6 +139,7 @@ def unseen(
         settings: The recipe's.
         vectors: Size of the banks.
         step: Take one of so many places, along each side, into the banks.
+        without: bool (N, 1, h, w) places that are not taken into them.
 
     Returns:
         Blurred distances (N, 1, h, w), and mean distances (N, 1).
@@ -141,7 +148,7 @@ def unseen(
     means = torch.zeros(len(store), 1)
     for part in np.unique(parts):
         inside, outside = np.flatnonzero(parts == part).tolist(), np.flatnonzero(parts != part).tolist()
-        bank = learn(store, outside, settings, vectors, step=step)
+        bank = learn(store, outside, settings, vectors, step=step, without=without)
         found = [bank(features) for features in store.batches(inside)]
         heat[inside], means[inside] = (torch.cat(column) for column in zip(*found, strict=True))
     return heat, means

@@ -20,13 +20,13 @@ from sightline.config.anomaly import CorrectedBank as Settings
 from sightline.train.anomaly.bank import dealt, unseen
 from sightline.train.anomaly.head import Frames, Head, teach
 from sightline.train.anomaly.judge import Judge, Lesson, as_fine, frame_scores, under
-from sightline.train.anomaly.memory import MemoryBank, level_of
+from sightline.train.anomaly.memory import MemoryBank, doubtful, level_of
 from sightline.train.anomaly.white import White
 
 FEWEST = 4
 """Groups of labelled defects below which nothing can be tried out: the bank stays alone."""
 
-_PARTS = 4
+_BATCH, _PARTS = 64, 4
 _DRAWN_TO_BANK = 1.0  # penalty on the heads' weight
 _MOST = 1.0  # of the heads: a handful of defects must not outweigh what all the good parts say
 
@@ -54,11 +54,13 @@ class CorrectedBank(Judge):
         if len({sample.unit for sample in lesson.defects.samples}) < FEWEST:
             return cls(MemoryBank.learned(lesson, settings), white, [], 0.0)
         parts, of_defects = dealt(lesson.good.samples, _PARTS), dealt(lesson.defects.samples, _PARTS)
-        odd, _ = unseen(lesson.good.scales[0], parts, settings, settings.vectors)
+        doubted = doubtful(lesson.odd, settings.doubt)
+        odd, of_good = unseen(lesson.good.scales[0], parts, settings, settings.vectors, without=doubted)
         mean, deviation = level_of(odd)
         bank = MemoryBank.learned(lesson, settings)
         with torch.no_grad():
-            far = torch.cat([bank.judging(features)[0] for features in lesson.defects.scales[0].every()])
+            found = [bank.judging(features) for features in lesson.defects.scales[0].every()]
+            far, of_bad = (torch.cat(column) for column in zip(*found, strict=True))
         nowhere, everywhere = torch.zeros_like(odd), torch.ones(len(odd), dtype=torch.bool)
         good = Frames(white.every(lesson.good), (odd - mean) / deviation, nowhere, everywhere, ~everywhere)
         masked = torch.from_numpy(lesson.masked)
@@ -69,8 +71,9 @@ class CorrectedBank(Judge):
             keep, rest = (torch.from_numpy(np.flatnonzero(p != part)) for p in (parts, of_defects))
             head = teach(good.take(keep), bad.take(rest), settings, seed=lesson.seed + part)
             heads.append(head)
-            for frames, dealt_to in ((good, parts), (bad, of_defects)):
-                tried.append(_tried(head, frames.take(torch.from_numpy(np.flatnonzero(dealt_to == part))), settings))
+            for frames, whole, dealt_to in ((good, of_good, parts), (bad, of_bad, of_defects)):
+                rows = torch.from_numpy(np.flatnonzero(dealt_to == part))
+                tried.append(_tried(head, frames.take(rows), (whole[rows, 0] - mean) / deviation, settings))
         bank.level[0] = torch.tensor([mean, deviation])
         return cls(bank, white, heads, _share(*(torch.cat(column) for column in zip(*tried, strict=True))))
 
@@ -102,11 +105,12 @@ class CorrectedBank(Judge):
 
 
 @torch.no_grad()
-def _tried(head: Head, frames: Frames, settings: Settings) -> tuple[Tensor, Tensor, Tensor]:
+def _tried(head: Head, frames: Frames, whole: Tensor, settings: Settings) -> tuple[Tensor, Tensor, Tensor]:
     """By bank and by head, the scores of frames that the head was not taught, and whether they are defective."""
-    said = head(frames.features.float(), frames.odd)
+    some = zip(torch.split(frames.features, _BATCH), torch.split(frames.odd, _BATCH), strict=True)
+    said = torch.cat([head(features.float(), odd) for features, odd in some])
     bank, heads = (frame_scores(heat, settings.worst)[:, 0] for heat in (frames.odd, said))
-    return bank, heads, frames.defective
+    return bank + whole, heads, frames.defective
 
 
 def _share(bank: Tensor, head: Tensor, defective: Tensor) -> float:

@@ -9,6 +9,8 @@ Nothing is compared with a bank, so it is the fastest method. With none or few l
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import torch
 from torch import Tensor
 from torch.nn import functional
@@ -16,10 +18,12 @@ from torch.nn import functional
 from sightline.config.anomaly import Discriminator as Settings
 from sightline.train.anomaly.head import Frames, Head, teach
 from sightline.train.anomaly.judge import Judge, Lesson, frame_scores
+from sightline.train.anomaly.memory import level_of
 from sightline.train.anomaly.white import White
 
 _NOISE = (0.3, 1.5)  # deviations of the noise, from frame to frame
 _PATCHES = (0.02, 0.3)  # share of the frame that is spoiled
+_BATCH = 64
 _COARSEST, _FINEST = 2, 8  # bumps along each side of the field that patches are cut from
 
 
@@ -29,12 +33,16 @@ class Discriminator(Judge):
     Args:
         white: Whitens them.
         head: Tells which are good.
+        level: float32 (2,) mean and deviation of what it says of good places. In units of them scores of good parts lie
+            where softplus is nearly straight, so that their tail is none that softplus made.
         worst: Share of the places that a frame is judged by.
     """
 
-    def __init__(self, white: White, head: Head, *, worst: float) -> None:
+    def __init__(self, white: White, head: Head, level: Tensor, *, worst: float) -> None:
         super().__init__()
         self.white, self.head, self.worst = white, head, worst
+        self.register_buffer("level", level)
+        self.level: Tensor
 
     @classmethod
     def learned(cls, lesson: Lesson, settings: Settings) -> Discriminator:
@@ -51,20 +59,28 @@ class Discriminator(Judge):
             masked = torch.from_numpy(lesson.masked)
             defects = Frames(white.every(lesson.defects), known, lesson.covered, masked, every)
         head = teach(good, defects, settings, seed=lesson.seed, spoiled=spoiled)
-        return cls(white, head, worst=settings.worst)
+        with torch.no_grad():
+            said = torch.cat([head(good.features[some].float(), nowhere[some]) for some in _batches(len(features))])
+        return cls(white, head, torch.tensor(level_of(said)), worst=settings.worst)
 
     @classmethod
     def like(cls, state: dict[str, Tensor], settings: Settings) -> Discriminator:
         """An empty one of the shapes that a saved one has."""
         white = White.like(state, "white")
-        return cls(white, Head(white.channels, settings.width), worst=settings.worst)
+        return cls(white, Head(white.channels, settings.width), torch.zeros(2), worst=settings.worst)
 
     def forward(self, coarse: Tensor, fine: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Softplus keeps the logits' order, and above 0."""
         seen = self.white(coarse, fine)
         places, frame = self.head.judge(seen, torch.zeros_like(seen[:, :1]))
+        mean, deviation = self.level
         scores = frame_scores(places, self.worst) + frame
-        return functional.softplus(scores), functional.softplus(places + frame[:, :, None, None])
+        heat = places + frame[:, :, None, None]
+        return functional.softplus((scores - mean) / deviation), functional.softplus((heat - mean) / deviation)
+
+
+def _batches(count: int) -> Iterator[slice]:
+    return (slice(start, start + _BATCH) for start in range(0, count, _BATCH))
 
 
 def spoiled(good: Frames, generator: torch.Generator) -> Frames:

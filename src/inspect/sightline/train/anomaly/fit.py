@@ -26,7 +26,7 @@ from sightline.train.anomaly.judge import Judge, Lesson, Shown, under
 from sightline.train.anomaly.masks import covered
 from sightline.train.anomaly.memory import MemoryBank
 from sightline.train.anomaly.screen import Screening, exceptions, most_unlike, odd, screen
-from sightline.train.anomaly.store import stored
+from sightline.train.anomaly.store import stored, sweep_up
 from sightline.train.callbacks import BEST
 from sightline.train.networks import load_weights
 from sightline.train.networks.network import Seeing
@@ -60,6 +60,7 @@ def fit(run: RunFolder, *, progress: Progress) -> None:
     if (run.checkpoints / BEST).exists():
         load(run)  # refuses another recipe or other data
         return
+    sweep_up(run.path)
     recipe, start = run.recipe, time.monotonic()
     run.forget_after(run.events_before_training())
     torch.manual_seed(recipe.seed)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -70,6 +71,15 @@ class Store:
             yield torch.from_numpy(self._values[some]).float()
 
 
+_PREFIX = ".features-"
+
+
+def sweep_up(folder: Path) -> None:
+    """Removes the files of a process that was killed; no other may be at work in the folder."""
+    for left in folder.glob(f"{_PREFIX}*"):
+        shutil.rmtree(left, ignore_errors=True)
+
+
 @contextmanager
 def stored(
     embed: _Embed,
@@ -98,7 +108,7 @@ def stored(
     def read(sample: Sample) -> np.ndarray:
         return image.prepare(read_checked(index, sample, bits=preprocess.bits), preprocess)
 
-    with tempfile.TemporaryDirectory(dir=folder, prefix=".features-", ignore_cleanup_errors=True) as aside:
+    with tempfile.TemporaryDirectory(dir=folder, prefix=_PREFIX, ignore_cleanup_errors=True) as aside:
         shapes: list[tuple[int, ...]] = []
         try:
             with ThreadPoolExecutor() as pool, torch.no_grad():
