@@ -114,6 +114,14 @@ def test_the_runs_of_one_evaluation_carry_its_name(evaluated, place):
     assert names == {runs[0].path.name}
 
 
+def test_a_folder_of_something_else_is_left_alone(evaluated, place, tmp_path, capsys):
+    (tmp_path / "roc.png").write_text("precious")
+    bundle = next(iter((place / "runs").iterdir())) / "bundle" / "plates-1.0.0"
+    assert main(["evaluate", str(bundle), str(place / "others"), "-o", str(tmp_path)]) == 2
+    assert (tmp_path / "roc.png").read_text() == "precious"
+    assert "expected a new or empty folder" in capsys.readouterr().err
+
+
 def test_runs_are_as_they_are_and_count_once(evaluated, place, capsys):
     (first, *_) = sorted(map(str, (place / "runs").iterdir()))
     assert main(["evaluate", first, "seed=3"]) == 2
@@ -175,8 +183,10 @@ def test_runs_that_agree_are_no_surer_than_each_of_them():
         (["plates"], "expected a run folder"),
         (["plates.yaml", "--seeds", "1", "1"], "expected different seeds"),
         (["plates.yaml", "--seeds", "0", "data.root=/absent/y"], "/absent/y"),
+        (["plates.yaml", "--seeds", "-1"], "got -1"),
+        (["plates.yaml", "--seeds", "99999999999"], "got 99999999999"),
         (["plates", "--seeds", "0"], "--seeds goes with a recipe"),
-        (["plates.yaml", "--seeds", "one"], "--seeds: expected whole numbers, got one"),
+        (["plates.yaml", "--seeds", "one"], "--seeds: expected whole numbers from 0 to 4294967295, got one"),
         (["data.root=/a/b"], "expected a recipe, runs or a bundle, got only data.root=/a/b"),
         (["plates.yaml", "data.root=/absent/x", "--seeds", "0"], "/absent/x"),
     ],

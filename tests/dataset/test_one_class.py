@@ -5,7 +5,10 @@ from collections import Counter
 import numpy as np
 import pytest
 
+from sightline import image
+from sightline.config.recipe import Data, Recipe
 from sightline.dataset import one_class
+from sightline.dataset.prepare import of_recipe
 from sightline.dataset.scan import THUMBNAIL, Scan, Scanned
 from sightline.index import Index, Sample, Split
 
@@ -74,3 +77,15 @@ def test_what_becomes_of_defects_is_noted(bad, part, teach, said):
     told = list(one_class.notes(index(bad=bad, part=part), defects_teach=teach))
     assert len(told) == len(said)
     assert all(line.startswith(start) for line, start in zip(told, said, strict=True))
+
+
+def test_single_images_that_show_nothing_are_named(tmp_path):
+    random = np.random.default_rng(0)
+    (tmp_path / "good").mkdir()
+    for number in range(14):
+        frame = random.integers(0, 255, (8, 8, 3), np.uint8) if number else random.poisson(3, (256, 256, 3))
+        shown = np.kron(frame, np.ones((32, 32, 1))) if number else frame
+        (tmp_path / "good" / f"{number:02}.png").write_bytes(image.png(shown.astype(np.uint8)))
+    recipe = Recipe(name="x", task="anomaly", data=Data(root=tmp_path))
+    report = of_recipe(recipe, progress=lambda *_: None).report.text()
+    assert "1 images are plain, black or of one grey: good/00.png" in report

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from sightline.evaluation import Figure
     from sightline.runs import Progress
 
+_SEEDS = 2**32
+
 _DESCRIPTION = """\
 Measure, with intervals: AUROC over all defects and per type, AUPRO and pixel AUROC where there are masks, F1, escape
 and overkill at the threshold that was chosen beforehand.
@@ -22,6 +24,13 @@ and overkill at the threshold that was chosen beforehand.
   sightline evaluate BUNDLE FOLDER          one bundle on labelled images, all of which are measured on
 
 The runs are in MLflow too, each with its worst misses."""
+
+
+_CONTENTS = (
+    "what-is-here.txt     this list",
+    "figures.json         figures with intervals: of a recipe's seeds, of runs, or of a bundle",
+    "the rest             of a bundle alone: its verdicts, and pictures of them",
+)
 
 
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -52,6 +61,8 @@ def _run(arguments: argparse.Namespace) -> int:
     if not what:
         raise ConfigError(f"expected a recipe, runs or a bundle, got only {' '.join(replaced)}")
     overrides = [*replaced, *arguments.overrides]
+    if not what[0].exists():
+        raise ConfigError(f"expected a recipe, a run or a bundle, but there is no {what[0]}")
     with Bars() as progress:
         figures = _figures(what, overrides, arguments, progress)
     path = arguments.output / "figures.json"
@@ -63,13 +74,16 @@ def _run(arguments: argparse.Namespace) -> int:
 def _seeds(words: list[str]) -> list[int]:
     given = [word for word in words if "=" not in word]
     try:
-        return [int(word) for word in given]
+        seeds = [int(word) for word in given]
     except ValueError:
-        raise ConfigError(f"--seeds: expected whole numbers, got {' '.join(given)}") from None
+        seeds = [-1]
+    if not all(0 <= seed < _SEEDS for seed in seeds):
+        raise ConfigError(f"--seeds: expected whole numbers from 0 to {_SEEDS - 1}, got {' '.join(given)}")
+    return seeds
 
 
 def _figures(what: list[Path], overrides: list[str], arguments: argparse.Namespace, progress: Progress) -> list[Figure]:
-    from sightline import config, evaluation
+    from sightline import config, evaluation, workflow
     from sightline.runs import RunFolder
 
     first, *others = what
@@ -83,15 +97,18 @@ def _figures(what: list[Path], overrides: list[str], arguments: argparse.Namespa
             )
         values = {"name": "evaluate", "data": {"root": str(others[0])}}
         data = config.build(values, overrides).data
+        workflow.claim(arguments.output, _CONTENTS, option="-o")
         return evaluation.of_bundle(first, data, arguments.output, progress=progress, say=print)
     if first.is_dir():
         if overrides:
             raise ConfigError(f"runs are as they are, got {' '.join(overrides)}", hint="Give a recipe to train anew.")
-        return evaluation.of_runs([RunFolder.open(path) for path in what])
+        figures = evaluation.of_runs([RunFolder.open(path) for path in what])
+        workflow.claim(arguments.output, _CONTENTS, option="-o")
+        return figures
     if others:
         raise ConfigError(f"expected one recipe, got {' '.join(map(str, what))}")
     recipe = config.load(first, overrides)
-    runs = evaluation.over_seeds(
-        recipe, _seeds(arguments.seeds or ["0", "1", "2"]), arguments.runs, progress=progress, say=print
-    )
+    seeds = _seeds(arguments.seeds or ["0", "1", "2"])
+    workflow.claim(arguments.output, _CONTENTS, option="-o")
+    runs = evaluation.over_seeds(recipe, seeds, arguments.runs, progress=progress, say=print)
     return evaluation.of_runs(runs)

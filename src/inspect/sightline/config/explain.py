@@ -57,7 +57,8 @@ def explain(error: ValidationError, model: type[BaseModel]) -> Iterator[Mistake]
                 tag = detail["input"].get(key) if isinstance(detail["input"], dict) else None
                 yield Mistake((*path, key), _no_choice(tag, node["discriminator"]["mapping"]))
             case "literal_error":
-                choices = re.findall(r"'([^']*)'", detail.get("ctx", {})["expected"])
+                expected = detail.get("ctx", {})["expected"]
+                choices = re.findall(r"'([^']*)'", expected) or re.split(", | or ", expected)
                 yield Mistake(path, _no_choice(detail["input"], choices))
             case _:
                 yield Mistake(path, _other(detail))

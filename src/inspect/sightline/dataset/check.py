@@ -267,6 +267,9 @@ def _doubtful(found: _Found) -> Iterator[str]:
     if mixed:
         example = ", ".join(f"{s.path} ({' + '.join(s.names)})" for s in mixed[0][:_NAMED])
         yield f"labels differ in {len(mixed):,} groups of alike images; look whether they are right: {example}"
+    plain = good_parts.plain(found.scan)
+    if 0 < len(plain) < len(found.scan.files):
+        yield f"{len(plain):,} images are plain, black or of one grey: {_listed(plain)}; whatever they say is learned"
     wide = [s.path for s in found.index.samples if _stretch(s, found.preprocess) > _ASPECT]
     if wide:
         yield (

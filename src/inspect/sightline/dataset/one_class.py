@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import numpy as np
-
 from sightline.dataset.scan import Scan
 from sightline.index import GOOD, Index, Split
 
@@ -36,9 +34,13 @@ def errors(index: Index, scan: Scan) -> Iterator[str]:
             f"of which {len({s.group for s in good}):,} differ: take more pictures, of other parts; or, if twins are "
             "seen where there are none, set data.split.near_duplicates higher"
         )
-    spread = np.array([file.thumbnail.std() for file in scan.files])
-    if len(spread) and spread.max() < _PLAIN:
+    if scan.files and len(plain(scan)) == len(scan.files):
         yield "every image is plain, black or of one grey: look at the camera's exposure, or at the file format"
+
+
+def plain(scan: Scan) -> list[str]:
+    """Images that show next to nothing: a lens cap, a lamp that failed."""
+    return [file.sample.path for file in scan.files if file.thumbnail.std() < _PLAIN]
 
 
 def notes(index: Index, *, defects_teach: bool) -> Iterator[str]:

@@ -83,6 +83,8 @@ def choose_one_class(
         value = float(score(-np.log10(share)))
         found = int((scores[defective, 0] >= value).sum())
         why = f"{share:.2%} of good parts may be rejected, told from {tail.count} different ones of the calibrate part"
+        if decision.rule == "f1":
+            why = f"too few known defects for the best F1: {why}"
         if decision.overkill < tail.rarest:
             how = "extrapolated beyond the oddest of them" if share < tail.rarest else "so few tell no smaller share"
             why += f" ({how}: {decision.overkill:.2%} takes {wanted_for(decision.overkill):,} there)"
