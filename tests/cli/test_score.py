@@ -154,6 +154,8 @@ class TestList:
     def test_interrupted_while_the_list_stalls_it_ends_at_once(self, bundle, parts):
         import signal
 
+        # Whoever started the tests in the background may have had this signal ignored, which children inherit.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         with subprocess.Popen(
             [*SIGHTLINE, "score", bundle, "-"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
         ) as process:
