@@ -135,9 +135,7 @@ def _doubts(images: Sequence[PurePosixPath]) -> Iterator[str]:
             "data.good=[NAME]"
         )
     plain = {path.with_suffix("") for path in images}
-    beside = Counter(path.with_suffix("") for path in images)
-    masks = sum(count - 1 for count in beside.values())
-    masks += sum(1 for path in plain if path.name.endswith(_MASK) and _without(path) in plain)
+    masks = len(images) - len(plain) + sum(1 for path in plain if path.name.endswith(_MASK) and _without(path) in plain)
     if masks:
         yield (
             f"{masks:,} images have the name of another one, with another ending or {_MASK[0]} behind it: if they are "

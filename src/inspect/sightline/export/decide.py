@@ -63,8 +63,12 @@ def by_overkill(defective: NDArray[np.bool_], decision: Decision) -> bool:
         defective: (N,) whether each frame of the calibrate part shows a defect.
         decision: The recipe's rule.
     """
-    few = min(int(defective.sum()), int((~defective).sum())) < FEWEST  # too few for the best F1
-    return decision.rule in ("auto", "overkill") or (decision.rule == "f1" and few)
+    return decision.rule in ("auto", "overkill") or (decision.rule == "f1" and _few(defective))
+
+
+def _few(defective: NDArray[np.bool_]) -> bool:
+    """Whether there are too few of one kind for the best F1."""
+    return min(int(defective.sum()), int((~defective).sum())) < FEWEST
 
 
 def choose_one_class(
@@ -102,7 +106,7 @@ def choose_one_class(
 
 def _at_best_f1(scores: NDArray[np.float32], defective: NDArray[np.bool_]) -> str:
     """What known defects would choose, for a person to compare."""
-    if min(int(defective.sum()), int((~defective).sum())) < FEWEST:
+    if _few(defective):
         return ""
     reached = scores >= best_f1(scores, defective)
     return (
@@ -127,7 +131,7 @@ def _one(scores: NDArray[np.floating], truth: NDArray[np.bool_], decision: Decis
     counts = f"{defective} defective and {other} other images of the calibrate part"
     if decision.rule == "fixed":
         return decision.threshold, f"fixed {decision.threshold:g} by the recipe; {counts}"
-    if min(defective, other) < FEWEST:
+    if _few(truth):
         return decision.threshold, f"fixed {decision.threshold:g}, since {counts} do not suffice for another"
     return best_f1(scores.astype(np.float32), truth), f"best F1 on {counts}; no guarantee"
 

@@ -70,11 +70,11 @@ def draw_heat(
     if inspection.reading is None or named is None:
         return picture
     number = manifest.classes.index(named)
-    heat = image.map_to_frame(inspection.reading.maps[number], picture.shape[:2], manifest.input)
-    if manifest.method == "anomaly" and label is None and beyond(heat, manifest.policy).max() >= _HOT:
-        heat = beyond(heat, manifest.policy)
-    else:  # the frame as a whole may reach the threshold where no place does: then the hottest is shown
-        heat = scale(heat)
+    seen = image.map_to_frame(inspection.reading.maps[number], picture.shape[:2], manifest.input)
+    on_scores = manifest.method == "anomaly" and label is None
+    heat = beyond(seen, manifest.policy) if on_scores else scale(seen)
+    if on_scores and heat.max() < _HOT:  # the frame reaches the threshold as a whole, and no place does by itself
+        heat = scale(seen)
     grey_levels = (heat * 255).astype(np.uint8)
     colours = cv2.cvtColor(cv2.applyColorMap(grey_levels, cv2.COLORMAP_INFERNO), cv2.COLOR_BGR2RGB)
     share = (_STRENGTH * heat)[..., None]
