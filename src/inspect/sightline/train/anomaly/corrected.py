@@ -26,7 +26,7 @@ from sightline.train.anomaly.white import White
 FEWEST = 4
 """Groups of labelled defects below which nothing can be tried out: the bank stays alone."""
 
-_BATCH, _PARTS = 64, 4
+_PARTS = 4
 _DRAWN_TO_BANK = 1.0  # penalty on the heads' weight
 _MOST = 1.0  # of the heads: a handful of defects must not outweigh what all the good parts say
 
@@ -104,12 +104,9 @@ class CorrectedBank(Judge):
         return functional.softplus(scores), functional.softplus(heat)
 
 
-@torch.no_grad()
 def _tried(head: Head, frames: Frames, whole: Tensor, settings: Settings) -> tuple[Tensor, Tensor, Tensor]:
     """By bank and by head, the scores of frames that the head was not taught, and whether they are defective."""
-    some = zip(torch.split(frames.features, _BATCH), torch.split(frames.odd, _BATCH), strict=True)
-    said = torch.cat([head(features.float(), odd) for features, odd in some])
-    bank, heads = (frame_scores(heat, settings.worst)[:, 0] for heat in (frames.odd, said))
+    bank, heads = (frame_scores(heat, settings.worst)[:, 0] for heat in (frames.odd, head.every(frames)))
     return bank + whole, heads, frames.defective
 
 

@@ -9,8 +9,6 @@ Nothing is compared with a bank, so it is the fastest method. With none or few l
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import torch
 from torch import Tensor
 from torch.nn import functional
@@ -23,7 +21,6 @@ from sightline.train.anomaly.white import White
 
 _NOISE = (0.3, 1.5)  # deviations of the noise, from frame to frame
 _PATCHES = (0.02, 0.3)  # share of the frame that is spoiled
-_BATCH = 64
 _COARSEST, _FINEST = 2, 8  # bumps along each side of the field that patches are cut from
 
 
@@ -59,9 +56,7 @@ class Discriminator(Judge):
             masked = torch.from_numpy(lesson.masked)
             defects = Frames(white.every(lesson.defects), known, lesson.covered, masked, every)
         head = teach(good, defects, settings, seed=lesson.seed, spoiled=spoiled)
-        with torch.no_grad():
-            said = torch.cat([head(good.features[some].float(), nowhere[some]) for some in _batches(len(features))])
-        return cls(white, head, torch.tensor(level_of(said)), worst=settings.worst)
+        return cls(white, head, torch.tensor(level_of(head.every(good))), worst=settings.worst)
 
     @classmethod
     def like(cls, state: dict[str, Tensor], settings: Settings) -> Discriminator:
@@ -77,10 +72,6 @@ class Discriminator(Judge):
         scores = frame_scores(places, self.worst) + frame
         heat = places + frame[:, :, None, None]
         return functional.softplus((scores - mean) / deviation), functional.softplus((heat - mean) / deviation)
-
-
-def _batches(count: int) -> Iterator[slice]:
-    return (slice(start, start + _BATCH) for start in range(0, count, _BATCH))
 
 
 def spoiled(good: Frames, generator: torch.Generator) -> Frames:

@@ -19,6 +19,7 @@ from sightline.config.anomaly import CorrectedBank, Discriminator
 from sightline.train.anomaly.judge import frame_scores
 
 _COVERED = 1 / 3  # share of a place under the mask from which the place counts as defective
+_BATCH = 64  # frames that are looked at in one go
 _SMOOTH = 8.0  # places; keeps the mean over a handful of defective ones calm
 _RATE = 2e-3  # peak learning rate of AdamW, in one cycle
 
@@ -77,6 +78,12 @@ class Head(nn.Module):
         """The logits."""
         places, frame = self.judge(features, odd)
         return places + frame[:, :, None, None]
+
+    @torch.no_grad()
+    def every(self, frames: Frames) -> Tensor:
+        """The logits of many frames, some at a time."""
+        some = zip(torch.split(frames.features, _BATCH), torch.split(frames.odd, _BATCH), strict=True)
+        return torch.cat([self(features.float(), odd) for features, odd in some])
 
     def judge(self, features: Tensor, odd: Tensor) -> tuple[Tensor, Tensor]:
         """Logits of the places [B, 1, h, w], and what is said of the frame beside them [B, 1]."""
