@@ -71,6 +71,8 @@ class Sample(_Row):
         labels: Defect types seen on it, sorted; empty means a good part.
         certainty: How sure the annotator was of ``labels``, 0.5 (a coin's toss) to 1.
         mask: Mask file relative to the root (non-zero is defect), or None.
+        mask_values: What a mask's values mean, value -> defect type; empty where all that is not 0 shows ``labels``.
+        template: Defect-free picture that the image is to be compared with, relative to the root, or None.
         boxes: Boxes around defects.
         polygons: Outlines of defects.
         group: Images of one group belong together: where the recipe decides the split, they lie in one part. A split
@@ -87,6 +89,8 @@ class Sample(_Row):
     labels: tuple[str, ...] = ()
     certainty: float = Field(1.0, ge=0.5, le=1.0)
     mask: str | None = None
+    mask_values: dict[int, str] = {}
+    template: str | None = None
     boxes: tuple[Box, ...] = ()
     polygons: tuple[Polygon, ...] = ()
     group: str = ""
@@ -178,8 +182,8 @@ class Index(BaseModel):
     def digest(self) -> str:
         """SHA-256, in hex, of the rows, whatever their order and wherever the root lies.
 
-        Each row's digest of the file, path, labels, split, group and certainty count; masks, boxes, polygons, sizes and
-        attributes do not, and neither do the classes.
+        Each row's digest of the file, path, labels, split, group and certainty count; masks, templates, boxes, polygons,
+        sizes and attributes do not, and neither do the classes.
         """
         rows = sorted(
             json.dumps([s.digest, s.path, s.labels, s.split, s.group, s.certainty], ensure_ascii=False)

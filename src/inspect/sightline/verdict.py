@@ -61,11 +61,22 @@ class Defect:
         label: Its type.
         score: Calibrated probability, 0 to 1.
         box: x1, y1, x2, y2 in pixels of the frame, where the method localises; else None.
+        area: In pixels of the frame, where the method outlines it; else None.
+        area_mm2: The same in mm², where the scale of the frames is known; else None.
+        contour: Its outline, x, y in pixels of the frame; empty where the method gives none.
     """
 
     label: str
     score: float
     box: tuple[float, float, float, float] | None = None
+    area: float | None = None
+    area_mm2: float | None = None
+    contour: tuple[tuple[float, float], ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON; what the method does not tell is left out."""
+        told = {"box": self.box, "area": self.area, "area_mm2": self.area_mm2, "contour": self.contour or None}
+        return {"label": self.label, "score": self.score} | {k: _plain(v) for k, v in told.items() if v is not None}
 
 
 @dataclass(frozen=True)
@@ -96,13 +107,15 @@ class Verdict:
             "frame": self.frame,
             "outcome": self.outcome.value,
             "reasons": list(self.reasons),
-            "defects": [
-                {"label": d.label, "score": d.score, **({"box": list(d.box)} if d.box else {})} for d in self.defects
-            ],
+            "defects": [defect.to_dict() for defect in self.defects],
             "scores": self.scores,
             "bundle": self.bundle,
             "milliseconds": round(self.milliseconds, 3),
         }
+
+
+def _plain(value: Any) -> Any:  # noqa: ANN401 - numbers, and tuples of them
+    return [_plain(part) for part in value] if isinstance(value, tuple) else round(float(value), 2)
 
 
 class Threshold(BaseModel):
