@@ -13,6 +13,7 @@ PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 EDGE_ROOMS = (
     "bundle",
     "config",
+    "boxes",
     "damage",
     "doctor",
     "errors",

@@ -1,4 +1,4 @@
-"""Boxes around things on an image: the one form in which the labels of a frame and a detector's answers are compared."""
+"""Boxes around things on an image: the one form in which labels and a detector's answers are compared."""
 
 from __future__ import annotations
 

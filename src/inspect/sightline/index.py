@@ -182,13 +182,10 @@ class Index(BaseModel):
     def digest(self) -> str:
         """SHA-256, in hex, of the rows, whatever their order and wherever the root lies.
 
-        Each row's digest of the file, path, labels, split, group and certainty count; masks, templates, boxes, polygons,
-        sizes and attributes do not, and neither do the classes.
+        Each row's digest of the file, path, labels, split, group and certainty count, and boxes, outlines and the
+        template's path where it has some; masks, sizes and attributes do not, and neither do the classes.
         """
-        rows = sorted(
-            json.dumps([s.digest, s.path, s.labels, s.split, s.group, s.certainty], ensure_ascii=False)
-            for s in self.samples
-        )
+        rows = sorted(json.dumps(_told(sample), ensure_ascii=False) for sample in self.samples)
         return hashlib.sha256("\n".join(rows).encode()).hexdigest()
 
     def save(self, path: Path) -> None:
@@ -224,6 +221,12 @@ class Index(BaseModel):
             classes=header[0].classes,
             samples=tuple(samples),
         )
+
+
+def _told(s: Sample) -> list[object]:
+    marks = [mark.model_dump(mode="json") for mark in (*s.boxes, *s.polygons)]
+    rest = [marks, s.template] if marks or s.template else []
+    return [s.digest, s.path, s.labels, s.split, s.group, s.certainty, *rest]
 
 
 def _parse(kind: type[_RowT], lines: Sequence[str], path: Path, *, first: int) -> list[_RowT]:
