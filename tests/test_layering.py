@@ -11,9 +11,9 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 EDGE_ROOMS = (
+    "boxes",
     "bundle",
     "config",
-    "boxes",
     "damage",
     "doctor",
     "errors",
