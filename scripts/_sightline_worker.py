@@ -26,7 +26,7 @@ import sightline.train.anomaly  # noqa: F401 - imports are no part of the fit
 from sightline import config, train
 from sightline.bundle import Bundle
 from sightline.export import export
-from sightline.export.sweep import sweep
+from sightline.export.sweep import Sweeper
 from sightline.index import Index
 from sightline.runs import RunFolder, silent
 from sightline.runtime.session import Session
@@ -53,9 +53,10 @@ def main(job: dict[str, Any]) -> None:
     samples = [rows[path] for path in job["order"]]
     for precision in bundle.precisions:
         session = Session(bundle.model(precision).file)
-        found = sweep(session.run, samples, index, run.recipe.input, stage="score", progress=silent)
+        found = Sweeper.of(index, run.recipe, silent).sweep(session.run, samples, stage="score")
         name = "answers.npz" if precision == "fp32" else "answers-int8.npz"
-        np.savez(out / name, scores=found.scores[:, 0], maps=level(found.maps[:, 0]))
+        maps = np.stack([reading.maps[0] for reading in found.readings])
+        np.savez(out / name, scores=found.scores[:, 0], maps=level(maps))
     tell("scored", precisions=list(bundle.precisions))
 
 

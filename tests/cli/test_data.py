@@ -214,3 +214,28 @@ def test_preview_draws_a_sheet(data, parts):
     done = data("preview", parts, "-o", "sheet.png")
     assert (done.code, done.out) == (0, "sheet.png\n"), done.err
     assert cv2.imread(str(parts.parent / "sheet.png")).shape[0] > 64
+
+
+def test_export_writes_what_is_marked_for_other_tools(data, parts, tmp_path):
+    done = data("export", parts, "-o", "out/labels.json")
+    assert done.code == 0, done.err
+    assert done.out.startswith("out/labels.json: 40 images, ")
+    content = json.loads((tmp_path / "out" / "labels.json").read_text(encoding="utf-8"))
+    assert len(content["images"]) == 40
+    assert f"{len(content['annotations']):,} annotations; paths are seen from {parts}" in done.out
+    assert all((parts / entry["file_name"]).is_file() for entry in content["images"])
+
+
+def test_export_takes_overrides(data, steel, tmp_path):
+    assert data("export", steel, "data.rename={scratch: Kratzer}").code == 0
+    content = json.loads((tmp_path / "annotations.json").read_text(encoding="utf-8"))
+    assert [entry["name"] for entry in content["categories"]] == ["Kratzer", "dent"]
+
+
+def test_export_does_not_replace_the_labels_that_it_reads(data, steel, monkeypatch):
+    (steel / "labels.csv").write_text("path,label\ndent/1.png,bad\n", encoding="utf-8")
+    monkeypatch.chdir(steel)
+    done = data("export", ".", "-o", "labels.csv")
+    assert done.code == 2
+    assert "holds the labels that are to be exported, and is not replaced" in done.err
+    assert (steel / "labels.csv").read_text(encoding="utf-8").startswith("path,label")

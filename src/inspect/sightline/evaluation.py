@@ -21,15 +21,15 @@ from sightline.bundle.manifest import MODEL, Metric
 from sightline.config import Recipe
 from sightline.config.recipe import Data
 from sightline.dataset.prepare import prepare
+from sightline.dataset.views import Views
 from sightline.errors import ConfigError, DataError
-from sightline.export import record
-from sightline.export.answer import figures
+from sightline.export import record, tasks
 from sightline.export.evaluate import Scored
-from sightline.export.pixels import pixel_figures
-from sightline.export.sweep import sweep
+from sightline.export.sweep import Sweeper
 from sightline.files import write_whole
 from sightline.index import Split
 from sightline.runs import Progress, RunFolder
+from sightline.runtime.inspector import templates_of
 from sightline.runtime.session import Session
 from sightline.workflow import Say
 
@@ -145,7 +145,7 @@ def of_bundle(bundle: Path, data: Data, folder: Path, *, progress: Progress, say
     found = prepare(data, manifest.input, progress=lambda done, total: progress("read images", done, total))
     say(found.report.text())
     index = found.index
-    one_class = manifest.method == "anomaly"
+    one_class = manifest.method in ("anomaly", "compare")
     unknown = sorted(set(index.classes) - set(manifest.classes))
     if not one_class and unknown:
         raise DataError(
@@ -160,10 +160,12 @@ def of_bundle(bundle: Path, data: Data, folder: Path, *, progress: Progress, say
         )
     session = Session(opened.read(MODEL))
     samples = [sample.model_copy(update={"split": Split.TEST}) for sample in index.samples]
-    outputs = sweep(session.run, samples, index, manifest.input, stage="score", progress=progress)
+    views = Views(index, manifest.input, templates_of(opened))
+    sweeper = Sweeper(index, views, progress, pair=session.pair)
+    outputs = sweeper.sweep(session.run, samples, stage="score")
     scored = Scored(outputs.samples, outputs.scores, manifest.classes, manifest.policy, one_class=one_class)
     record.draw(scored, outputs, manifest, index, folder)
-    return summed_up([figures(scored) + pixel_figures(outputs, index, manifest.input)])
+    return summed_up([tasks.figures(scored, outputs, index, manifest.locate)])
 
 
 def table(figures: Sequence[Figure]) -> str:

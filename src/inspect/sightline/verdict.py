@@ -34,23 +34,14 @@ class Frame:
     Attributes:
         image: RGB, uint8 (H, W, 3), as decoded; preprocessing is the inspector's work.
         id: Name of the frame in journals and reports: a file name, or camera and sequence number.
+        template: The defect-free picture that it is compared with, likewise, where the frame brings its own.
+        variant: The variant of the product that it shows, where that is known; it names one of the bundle's templates.
     """
 
     image: NDArray[np.uint8]
     id: str = ""
-
-
-@dataclass(frozen=True, eq=False)
-class Reading:
-    """What the model said about one frame.
-
-    Attributes:
-        scores: float32 (C,), calibrated probability per defect type.
-        maps: float32 (C, h, w), where; empty (C, 0, 0) if not asked for.
-    """
-
-    scores: NDArray[np.float32]
-    maps: NDArray[np.float32]
+    template: NDArray[np.uint8] | None = None
+    variant: str = ""
 
 
 @dataclass(frozen=True)
@@ -64,6 +55,7 @@ class Defect:
         area: In pixels of the frame, where the method outlines it; else None.
         area_mm2: The same in mm², where the scale of the frames is known; else None.
         contour: Its outline, x, y in pixels of the frame; empty where the method gives none.
+        mean: Of its pixels, where the method outlines it, the mean probability; else None.
     """
 
     label: str
@@ -72,11 +64,15 @@ class Defect:
     area: float | None = None
     area_mm2: float | None = None
     contour: tuple[tuple[float, float], ...] = ()
+    mean: float | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON; what the method does not tell is left out."""
         told = {"box": self.box, "area": self.area, "area_mm2": self.area_mm2, "contour": self.contour or None}
-        return {"label": self.label, "score": self.score} | {k: _plain(v) for k, v in told.items() if v is not None}
+        plain = {"label": self.label, "score": self.score} | (
+            {} if self.mean is None else {"mean": round(self.mean, 6)}
+        )
+        return plain | {key: _plain(value) for key, value in told.items() if value is not None}
 
 
 @dataclass(frozen=True)
@@ -115,7 +111,7 @@ class Verdict:
 
 
 def _plain(value: Any) -> Any:  # noqa: ANN401 - numbers, and tuples of them
-    return [_plain(part) for part in value] if isinstance(value, tuple) else round(float(value), 2)
+    return [_plain(part) for part in value] if isinstance(value, tuple) else round(float(value), 3)
 
 
 class Threshold(BaseModel):
@@ -140,6 +136,7 @@ class Policy(BaseModel):
         exclusive: Whether a frame shows at most one type (softmax); its scores then add up to the defect score.
         good_known: Whether the model has seen good parts. If not, no frame is ever OK.
         thresholds: Per class, or under ``*`` for the frame's defect score.
+        minimum_area: Smallest area of a defect that counts, in pixels of the frame, where the method locates them.
         chosen_by: In words: the rule, and the samples it was chosen on.
     """
 
@@ -148,25 +145,43 @@ class Policy(BaseModel):
     exclusive: bool
     good_known: bool
     thresholds: dict[str, Threshold] = Field(min_length=1)
+    minimum_area: float = Field(0.0, ge=0)
     chosen_by: str = ""
+
+    def threshold(self, name: str) -> Threshold:
+        """The threshold on a type: its own, or the one on the defect score."""
+        return self.thresholds[name if name in self.thresholds else ANY_DEFECT]
 
     def defect_score(self, scores: NDArray[np.floating]) -> NDArray[np.floating]:
         """Probability of any defect: (..., C) -> (...,); the sum of exclusive scores, else the largest."""
         total: NDArray[np.floating] = scores.sum(axis=-1) if self.exclusive else scores.max(axis=-1)
         return total
 
-    def decide(self, scores: NDArray[np.float32], classes: Sequence[str]) -> Verdict:
-        """Turns one frame's scores (C,) into a verdict; scores that are no probabilities are never OK."""
+    def decide(
+        self, scores: NDArray[np.float32], classes: Sequence[str], located: Sequence[Defect] | None = None
+    ) -> Verdict:
+        """Turns one frame's scores (C,) into a verdict; scores that are no probabilities are never OK.
+
+        Args:
+            scores: float32 (C,).
+            classes: Names of the C types.
+            located: The defects that were located, of a model that locates them: the verdict names them one by one, and
+                a type of which all are too small does not count. None of a model that does not.
+        """
         # Written so that NaN, which compares false with everything, counts as outside.
         if not ((scores >= -_ROUNDING) & (scores <= 1 + _ROUNDING)).all():
             return Verdict(Outcome.NOT_INSPECTED, ("the model answered with a value that is no probability",))
         named = {name: float(score) for name, score in zip(classes, scores, strict=True)}
         reached = [self._reach(key, limit, scores, named) for key, limit in self.thresholds.items()]
+        if located is not None and self.minimum_area > 0:
+            located = [defect for defect in located if (defect.area or 0) >= self.minimum_area]
+            large = {defect.label for defect in located}
+            reached = [row for row in reached if row[2] in large]
         for outcome in (Outcome.NG, Outcome.REVIEW):
             found = [(reason, label) for severity, reason, label in reached if severity is outcome]
             if found:
                 labels = sorted({label for _, label in found}, key=lambda label: -named[label])
-                defects = tuple(Defect(label, named[label]) for label in labels)
+                defects = tuple(located or (Defect(label, named[label]) for label in labels))
                 return Verdict(outcome, tuple(reason for reason, _ in found), defects, named)
         if not self.good_known:
             top = max(named, key=named.__getitem__)

@@ -1,7 +1,6 @@
 """COCO annotations."""
 
 import json
-import logging
 
 import pytest
 
@@ -39,17 +38,46 @@ def test_boxes_and_outlines_are_corners_in_pixels(annotate, read):
     assert (second.labels, second.boxes) == ((), ())
 
 
-def test_a_crowd_labels_its_image_and_a_run_length_mask_keeps_its_box(annotate, read, caplog):
-    mask = {"counts": "abc", "size": [30, 40]}
-    annotate(
-        {"image_id": 0, "category_id": 1, "bbox": [1, 1, 2, 2], "segmentation": mask, "iscrowd": 1},
-        {"image_id": 1, "category_id": 1, "bbox": [1, 1, 2, 2], "segmentation": mask, "iscrowd": 0},
-    )
-    with caplog.at_level(logging.WARNING):
-        first, second = read("coco").samples
-    assert (first.labels, first.boxes) == (("dent",), ())
-    assert (second.labels, len(second.boxes), second.polygons) == (("dent",), 1, ())
-    assert "2 run-length masks not read" in caplog.text
+@pytest.mark.parametrize("counts", [[122, 3, 27, 3, 1045], "j33k00jo0"], ids=["list", "text"])
+def test_a_run_length_mask_becomes_the_outline_of_its_pixels(annotate, read, counts):
+    mask = {"counts": counts, "size": [30, 40]}  # rows 2 to 4 of the columns 4 and 5
+    annotate({"image_id": 0, "category_id": 1, "bbox": [4, 2, 2, 3], "segmentation": mask, "iscrowd": 0})
+    (sample, _) = read("coco").samples
+    assert sorted(sample.polygons[0].points) == [(4, 2), (4, 5), (6, 2), (6, 5)]
+    assert len(sample.boxes) == 1
+
+
+def test_a_crowd_keeps_its_label_and_outline_and_is_no_box(annotate, read):
+    mask = {"counts": [122, 3, 27, 3, 1045], "size": [30, 40]}
+    annotate({"image_id": 0, "category_id": 1, "bbox": [4, 2, 2, 3], "segmentation": mask, "iscrowd": 1})
+    first, _ = read("coco").samples
+    assert (first.labels, first.boxes, len(first.polygons)) == (("dent",), (), 1)
+
+
+@pytest.mark.parametrize(
+    ("counts", "size", "expected"),
+    [
+        ([10, 5], [30, 40], r"expected a run-length mask of 1200 pixels, got 15 in 2 runs"),
+        ([-10, 1210], [30, 40], r"expected a run-length mask of 1200 pixels, got a run below 0"),
+        ([1200], [40, 30], r"expected a run-length mask of 40x30 as its image, got 30x40"),
+        ("ab\u20ac", [30, 40], r"damaged at its character 3"),
+        ("o" * 100, [30, 40], r"damaged at its character 10"),
+        ("P", [30, 40], r"cut off"),
+        ([1.5], [30, 40], r"expected a run-length mask, but counts: "),
+        ([1200], [30], r"expected a run-length mask, but size: "),
+    ],
+)
+def test_a_damaged_run_length_mask_is_named(annotate, read, counts, size, expected):
+    annotate({"image_id": 0, "category_id": 1, "segmentation": {"counts": counts, "size": size}})
+    with pytest.raises(DataError, match=rf"annotations\[0\]: .*{expected}"):
+        read("coco")
+
+
+def test_a_mask_larger_than_any_image_is_refused_before_it_is_made(annotate, read):
+    huge = {"counts": [10**12], "size": [10**6, 10**6]}
+    annotate({"image_id": 0, "category_id": 1, "segmentation": huge}, images=[{"id": 0, "file_name": "a.png"}])
+    with pytest.raises(DataError, match="no run-length mask can be of 1000000x1000000 pixels"):
+        read("coco")
 
 
 def test_a_good_category_marks_nothing(annotate, read):

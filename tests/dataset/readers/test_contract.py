@@ -13,6 +13,7 @@ import pytest
 
 from sightline.config.recipe import Data
 from sightline.dataset import readers
+from sightline.dataset.writers import coco as coco_writer
 from sightline.errors import DataError
 from sightline.index import Index, Sample
 
@@ -54,12 +55,15 @@ def folders(root, picture):
 
 
 CSV_ROWS = (
-    ("path", "label", "part", "split", "mask"),
-    (f"in/{SCRATCH_1}.PNG", "scratch", "7", "train", f"masks/{SCRATCH_1}.png"),
-    (f"in\\{SCRATCH_2}.jpg", "scratch", "7", "", ""),
-    (f"./in/{DENT}.png", " dent", "8", "test", ""),
-    (f"in/{GOOD}.png", "OK", "9", "validate", ""),
+    ("path", "label", "part", "split", "mask", "template"),
+    (f"in/{SCRATCH_1}.PNG", "scratch", "7", "train", f"masks/{SCRATCH_1}.png", f".\\in\\{GOOD}.png"),
+    (f"in\\{SCRATCH_2}.jpg", "scratch", "7", "", "", ""),
+    (f"./in/{DENT}.png", " dent", "8", "test", "", ""),
+    (f"in/{GOOD}.png", "OK", "9", "validate", "", ""),
 )
+
+
+CSV_COLUMNS = {f"{name}_column": name for name in ("split", "mask", "template")} | {"group_column": "part"}
 
 
 def table(root, picture):
@@ -72,7 +76,7 @@ def table(root, picture):
 def damage_table(root):
     with (root / "labels.csv").open("a", encoding="utf-8") as file:
         file.write("\nin/x.png,scratch")
-    return r"labels\.csv, line 6: expected 5 fields, got 2"
+    return r"labels\.csv, line 6: expected 6 fields, got 2"
 
 
 def mvtec(root, picture):
@@ -203,6 +207,67 @@ def damage_voc(root):
     return rf"{DENT}\.xml, line 3: mismatched tag"
 
 
+SHAPES = {
+    SCRATCH_1: [
+        {"label": "scratch", "shape_type": "rectangle", "points": [[9, 8], [1, 2]]},
+        {"label": "scratch", "shape_type": "polygon", "points": [[30, 20], [50, 20], [50, 29]]},  # over the edge
+    ],
+    SCRATCH_2: [{"label": "scratch", "shape_type": "circle", "points": [[20, 15], [23, 19]]}],
+    DENT: [{"label": "dent", "points": [[1, 2], [3, 2], [3, 4]]}],
+    GOOD: [],
+}
+
+
+def labelme(root, picture):
+    for name, shapes in SHAPES.items():
+        picture(root / "in" / f"{name}.JPG")
+        size = {"imageWidth": WIDTH, "imageHeight": HEIGHT, "imageData": None}
+        content = {"version": "5.4", "flags": {}, "shapes": shapes, "imagePath": f"{name}.JPG", **size}
+        (root / "in" / f"{name}.json").write_text(json.dumps(content), encoding="utf-8")
+
+
+def damage_labelme(root):
+    file = root / "in" / f"{DENT}.json"
+    file.write_text(file.read_text(encoding="utf-8").replace("[1, 2]", "[1]"), encoding="utf-8")
+    return rf"{DENT}\.json, shapes\[0\]\.points\[0\]"
+
+
+def cvat(root, picture):
+    box = '<box label="scratch" xtl="1" ytl="2" xbr="44.5" ybr="8" rotation="0.0" occluded="0"/>'
+    mask = '<mask label="scratch" rle="1, 3, 1, 4" left="3" top="2" width="3" height="3"/>'
+    outline = '<polygon label="scratch" points="1.50,2.25;8.00,2.25;8.00,9.00" z_order="0"/>'
+    ellipse = '<ellipse label="dent" cx="20" cy="15" rx="10" ry="5"/>'
+    marks = {f"{SCRATCH_1}.PNG": box + outline, f"deeper/{SCRATCH_2}.jpg": mask, f"{DENT}.png": ellipse}
+    lines = []
+    for number, name in enumerate([*marks, f"{GOOD}.png"]):
+        picture(root / "images" / name)
+        size = f'width="{WIDTH}" height="{HEIGHT}"'
+        lines.append(f'<image id="{number}" name="{name}" {size}>{marks.get(name, "")}</image>')
+    text = "\n".join(['<?xml version="1.0"?>', "<annotations><version>1.1</version>", *lines, "</annotations>"])
+    (root / "annotations.xml").write_text(text, encoding="utf-8")
+
+
+def damage_cvat(root):
+    file = root / "annotations.xml"
+    file.write_text(file.read_text(encoding="utf-8").replace('rx="10"', 'rx="wide"'), encoding="utf-8")
+    return rf"annotations\.xml, image '{DENT}\.png', ellipse \(mark 1\): rx: expected a number, got 'wide'"
+
+
+def deeppcb(root, picture):
+    rows = {SCRATCH_1: "1 2 9 8 1\n12 12 13 20 1\n", SCRATCH_2: "30 2 44 8 1\n", DENT: "3 4 5 6 2", GOOD: ""}
+    for name, text in rows.items():
+        for ending in ("test", "temp"):
+            picture(root / "PCBData" / "group7" / "7" / f"{name}_{ending}.JPG")
+        notes = root / "PCBData" / "group7" / "7_not" / f"{name}.txt"
+        notes.parent.mkdir(exist_ok=True)
+        notes.write_text(text, encoding="utf-8")
+
+
+def damage_deeppcb(root):
+    (root / "PCBData" / "group7" / "7_not" / f"{DENT}.txt").write_text("\n3 4 5 6 9", encoding="utf-8")
+    return rf"{DENT}\.txt, line 2: no type has the number 9"
+
+
 def saved(root, picture):
     folders(root, picture)
     rows = [
@@ -222,7 +287,7 @@ def damage_saved(root):
 
 MINIS = {
     "folders": Mini({}, folders, names_images=False),
-    "csv": Mini({"split_column": "split", "group_column": "part", "mask_column": "mask"}, table, damage_table, masks=1),
+    "csv": Mini(CSV_COLUMNS, table, damage_table, masks=1),
     "mvtec": Mini({}, mvtec, names_images=False, masks=3),
     "visa": Mini({"keep_split": False}, visa, damage_visa, names_images=False, masks=3),
     "kolektor": Mini({}, kolektor, damage_kolektor, names_images=False, masks=2, labels=BINARY),
@@ -231,6 +296,16 @@ MINIS = {
     "coco": Mini({}, coco, damage_coco, marks={"scratch": 2, "dent": 1}),
     "yolo": Mini({}, yolo, damage_yolo, names_images=False, marks={"scratch": 2, "dent": 1}),
     "voc": Mini({}, voc, damage_voc, marks={"scratch": 3, "dent": 1}),
+    "labelme": Mini({}, labelme, damage_labelme, names_images=False, marks={"scratch": 3, "dent": 1}),
+    "cvat": Mini({}, cvat, damage_cvat, marks={"scratch": 3, "dent": 1}),
+    "deeppcb": Mini(
+        {"keep_split": False},
+        deeppcb,
+        damage_deeppcb,
+        names_images=False,
+        marks={"open": 3, "short": 1},
+        labels=(("open",), ("short",)),
+    ),
     "good": Mini({}, folders, names_images=False, labels=((), ())),
     "index": Mini({}, saved, damage_saved),
 }
@@ -261,7 +336,7 @@ def data(kind, mini, tmp_path, picture):
 
 def test_finds_every_image_with_its_label(data, mini):
     index = readers.read(data)
-    named = {Path(sample.path).stem: sample.labels for sample in index.samples}
+    named = {Path(sample.path).stem.removesuffix("_test"): sample.labels for sample in index.samples}
     scratch, dent = mini.labels
     assert named == {SCRATCH_1: scratch, SCRATCH_2: scratch, DENT: dent, GOOD: ()}
     assert index.classes == tuple(sorted({*scratch, *dent}))
@@ -270,7 +345,7 @@ def test_finds_every_image_with_its_label(data, mini):
 def test_paths_are_relative_with_forward_slashes_and_lead_to_files(data, mini):
     index = readers.read(data)
     for sample in index.samples:
-        for name in filter(None, (sample.path, sample.mask)):
+        for name in filter(None, (sample.path, sample.mask, sample.template)):
             assert not Path(name).is_absolute()
             assert "\\" not in name
             assert not name.startswith("./")
@@ -317,7 +392,7 @@ def test_labels_are_mapped(data, mini):
     found, count = (mini.labels[0][0], 2) if mini.labels[0] else ("good", 4)
     index = readers.read(data.model_copy(update={"rename": {found: "Kratzer"}}))
     assert index.counts()["Kratzer"] == count
-    assert {box.label for sample in index.samples for box in sample.boxes} <= {"Kratzer", "dent"}
+    assert {box.label for sample in index.samples for box in sample.boxes} <= {"Kratzer", *mini.labels[1]}
 
 
 def test_the_layout_is_told_by_looking(data, kind, mini):
@@ -371,3 +446,46 @@ def test_an_image_that_is_named_and_missing_is_refused(data, mini):
     next(path for path in data.root.rglob("*") if path.stem == DENT and path.suffix != ".xml").unlink()
     with pytest.raises(DataError, match=DENT):
         readers.read(data)
+
+
+def test_a_template_that_is_named_and_missing_is_refused(tmp_path, picture):
+    picture(tmp_path / "a.png")
+    (tmp_path / "labels.csv").write_text("path,label,reference\na.png,dent,gone.png\n", encoding="utf-8")
+    data = {"root": tmp_path, "reader": {"kind": "csv", "template_column": "reference"}}
+    with pytest.raises(DataError, match=r"1 of 2 files that the labels name not in .*: gone\.png"):
+        readers.read(Data.model_validate(data))
+
+
+def test_an_index_names_no_template_outside_of_its_root(tmp_path, picture):
+    picture(tmp_path / "root" / "a.png")
+    picture(tmp_path / "b.png")
+    Index.build(Path(), [Sample(path="a.png", template="../b.png")]).save(tmp_path / "root" / "index.jsonl")
+    data = Data.model_validate({"root": tmp_path / "root", "reader": {"kind": "index"}})
+    with pytest.raises(DataError, match=r"index\.jsonl, '\.\./b\.png': expected a path inside"):
+        readers.read(data)
+
+
+def marked(sample):
+    """What is marked on an image, label by label, and all numbers of it."""
+    boxes = [(one.label, one.x1, one.y1, one.x2, one.y2) for one in sample.boxes]
+    outlines = [(one.label, *(value for point in one.points for value in point)) for one in sample.polygons]
+    rows = [*boxes, *outlines]
+    return [row[0] for row in rows], [value for row in rows for value in row[1:]]
+
+
+def test_what_is_marked_comes_back_from_coco(data, mini):
+    index = readers.read(data)
+    coco_writer.write(index, index.root / "exported.json")
+    reader = {"kind": "coco", "file": "exported.json", "images": "."}
+    again = readers.read(Data.model_validate({"root": index.root, "reader": reader}))
+    assert again.classes == index.classes
+    assert [sample.path for sample in again.samples] == [sample.path for sample in index.samples]
+    for first, second in zip(index.samples, again.samples, strict=True):
+        assert second.labels == first.labels
+        names, numbers = marked(second)
+        if first.mask and not first.boxes:  # the masks of the miniatures mark all of their image
+            assert names == [*first.labels] * 2
+            assert numbers[:4] == [0, 0, WIDTH, HEIGHT][: len(numbers)]
+        else:
+            assert names == marked(first)[0]
+            assert numbers == pytest.approx(marked(first)[1], abs=0.01)

@@ -85,3 +85,79 @@ def test_pictures_of_the_same_name_are_no_masks_and_are_questioned(tmp_path, cap
     assert found.kind == "folders"
     assert len(readers.read(Data(root=tmp_path, reader=found)).samples) == 2
     assert "1 image of the same name as another" in caplog.text
+
+
+VALUES = {"images": "images", "masks": "masks", "image_suffix": ".png", "values": {1: "scratch", 2: "dent"}}
+
+
+@pytest.fixture
+def numbered(tmp_path, picture):
+    """Writes images/NAME.png and masks/NAME.png that holds some values, one a row."""
+
+    def write(name, *values, suffix=".png"):
+        picture(tmp_path / "images" / f"{name}.png", width=4, height=max(1, len(values)))
+        rows = np.repeat(np.array([values], np.uint8).T, 4, axis=1)
+        (tmp_path / "masks").mkdir(exist_ok=True)
+        (tmp_path / "masks" / f"{name}{suffix}").write_bytes(image.png(rows))
+
+    return write
+
+
+def test_values_of_masks_tell_what_an_image_shows(numbered, picture, read, tmp_path, caplog):
+    numbered("a", 0, 2, 1)
+    numbered("b", 0, 0)
+    picture(tmp_path / "images" / "c.png")
+    first, second, third = read("masks", **VALUES).samples
+    assert (first.labels, first.mask, first.mask_values) == (
+        ("dent", "scratch"),
+        "masks/a.png",
+        {1: "scratch", 2: "dent"},
+    )
+    assert (second.labels, second.mask, second.mask_values) == ((), "masks/b.png", {})
+    assert (third.labels, third.mask) == ((), None)
+    assert "1 of 3 images without a mask" in caplog.text
+
+
+def test_values_go_by_the_names_of_the_recipe(numbered, read):
+    numbered("a", 0, 2, 1)
+    (sample,) = read("masks", **VALUES, good=["dent"], rename={"scratch": "Kratzer"}).samples
+    assert (sample.labels, sample.mask_values) == (("Kratzer",), {1: "Kratzer"})
+
+
+def test_values_need_no_folder_for_each_class_and_may_have_folders(picture, read, tmp_path):
+    for part in ("train", "val"):
+        picture(tmp_path / part / "images" / f"{part}.jpg")
+        picture(tmp_path / part / "masks" / f"{part}.png", value=1)
+    settings = {"images": "{class}/images", "masks": "{class}/masks", "values": {1: "scratch"}}
+    assert [sample.labels for sample in read("masks", **settings).samples] == [("scratch",), ("scratch",)]
+
+
+def test_a_value_that_is_no_class_is_named_with_its_file(numbered, read):
+    numbered("a", 0, 1, 7, 255)
+    with pytest.raises(
+        DataError, match=r"masks/a\.png: no class has the value 7, 255; expected 0 and 1 \(scratch\), 2"
+    ):
+        read("masks", **VALUES)
+
+
+def test_a_mask_of_colours_holds_no_values(tmp_path, picture, read):
+    picture(tmp_path / "images" / "a.png")
+    (tmp_path / "masks").mkdir()
+    (tmp_path / "masks" / "a.png").write_bytes(image.png(np.full((30, 40, 3), (1, 0, 2), np.uint8)))
+    with pytest.raises(DataError, match=r"masks/a\.png: expected a mask of one number a pixel, got colours"):
+        read("masks", **VALUES)
+
+
+def test_values_without_any_mask_do_not_make_every_part_good(numbered, read):
+    numbered("a", 1, suffix="_other.png")
+    with pytest.raises(DataError, match=r"expected masks like masks/\*\.png in .*, for they tell what the images show"):
+        read("masks", **VALUES)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [{"values": {0: "scratch"}}, {"values": {1: ""}}, {"values": {"one": "scratch"}}, {**VALUES, "masks": "{class}"}],
+)
+def test_values_that_cannot_be_are_refused(settings):
+    with pytest.raises(ValidationError):
+        MasksReader.model_validate({"kind": "masks", **settings})

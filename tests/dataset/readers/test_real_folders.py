@@ -1,9 +1,12 @@
-"""Three public data sets, as their authors lay them out."""
+"""Four public data sets, as their authors lay them out."""
+
+from collections import Counter
 
 import pytest
 
 from sightline.config.recipe import Data
 from sightline.dataset import readers
+from sightline.index import Split
 
 pytestmark = pytest.mark.realdata
 
@@ -37,3 +40,19 @@ def test_magnetic_tiles(real_data):
         "MT_Fray": 32,
     }
     assert all(sample.mask is not None for sample in index.samples)
+
+
+def test_boards_with_templates(real_data):
+    index = _read(real_data / "deeppcb")
+    assert Counter(sample.split for sample in index.samples) == {Split.TRAIN: 1000, Split.TEST: 500}
+    assert index.classes == ("copper", "mousebite", "open", "pin-hole", "short", "spur")
+    assert Counter(box.label for sample in index.samples for box in sample.boxes) == {
+        "mousebite": 1965,
+        "open": 1942,
+        "spur": 1625,
+        "short": 1506,
+        "pin-hole": 1501,
+        "copper": 1474,
+    }
+    assert all((index.root / sample.template).is_file() for sample in index.samples)
+    assert len({sample.attributes["board"] for sample in index.samples}) == 11

@@ -38,6 +38,13 @@ def test_columns_have_the_names_that_the_recipe_gives(table, read):
     assert first.attributes == {"certain": "yes"}
 
 
+def test_a_template_is_no_attribute(table, read):
+    table("path,label,reference\na.png,dent,./b.png\nb.png,ok,\n")
+    first, second = read("csv", template_column="reference").samples
+    assert (first.template, first.attributes) == ("b.png", {})
+    assert second.template is None
+
+
 def test_a_missing_column_lists_those_that_are_there(table, read):
     table("path;lable;note\na.png;x;\n")
     with pytest.raises(DataError, match=r"expected a column 'label', found 'path', 'lable', 'note'") as caught:

@@ -37,6 +37,10 @@ def test_pixels_are_counted_from_one_and_the_last_belongs_to_the_box(annotate, r
         (OBJECT.format("dent", 1, 1, "two", 2), "object 1: bndbox/xmax: expected a number, got 'two'"),
         ("<object><name>dent</name></object>", "object 1: bndbox/xmin: expected a number, got nothing"),
         (OBJECT.format("dent", 5, 1, 2, 2), "object 1: expected a box with an area"),
+        (
+            "<size><width>40</width><height>30</height></size>" + OBJECT.format("dent", 45, 1, 50, 2),
+            "object 1: expected a box with an area inside the image of 40x30",
+        ),
         (OBJECT.format("dent", "nan", 1, 2, 2), "object 1: bndbox/xmin: expected a number, got 'nan'"),
         ("<size><width>wide</width></size>", "size/width: expected a number"),
         ("<size><width>inf</width></size>", "size/width: expected a number, got 'inf'"),

@@ -101,7 +101,7 @@ def test_refuses_a_size_that_the_model_cannot_take(name, height, width):
     ],
 )
 def test_of_a_stride_the_last_whole_block_is_taken_and_a_finer_one_beside_it(name, channels):
-    features = extract(name, (64, 64), stride=16, finer=True).eval()
+    features = extract(name, (64, 64), stride=16, finer=1).eval()
     found = features.scales(torch.zeros(2, 3, 64, 64))
     assert [part.shape for part in found] == [
         (2, count, side, side) for count, side in zip(channels, (4, 8), strict=False)
@@ -110,9 +110,9 @@ def test_of_a_stride_the_last_whole_block_is_taken_and_a_finer_one_beside_it(nam
 
 
 def test_an_odd_size_has_a_finer_map_too():
-    coarse, fine = extract("resnet18", (200, 200), stride=16, finer=True).eval().scales(torch.zeros(1, 3, 200, 200))
+    coarse, fine = extract("resnet18", (200, 200), stride=16, finer=1).eval().scales(torch.zeros(1, 3, 200, 200))
     assert (coarse.shape[2:], fine.shape[2:]) == ((13, 13), (25, 25))
 
 
 def test_before_the_first_block_nothing_is_finer():
-    assert len(extract("resnet18", (64, 64), "conv1", finer=True).eval().scales(torch.zeros(1, 3, 64, 64))) == 1
+    assert len(extract("resnet18", (64, 64), "conv1", finer=1).eval().scales(torch.zeros(1, 3, 64, 64))) == 1

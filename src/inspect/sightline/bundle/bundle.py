@@ -147,8 +147,12 @@ def check_files(manifest: Manifest, files: Mapping[str, bytes], where: Path) -> 
         said = f"is about {INT8_MODEL}, but does not list it" if manifest.int8 else f"says nothing about {INT8_MODEL}"
         raise BundleError(f"{where}: {MANIFEST} {said}")
     golden = (*manifest.golden, *(manifest.int8.golden if manifest.int8 else ()))
-    if lost := sorted({sample.file for sample in golden} - manifest.files.keys()):
+    named = {sample.file for sample in golden} | {sample.template for sample in golden if sample.template}
+    if lost := sorted(named - manifest.files.keys()):
         raise BundleError(f"{where}: {MANIFEST} names golden samples that it does not list as files: {', '.join(lost)}")
+    variants = manifest.templates.variants.values() if manifest.templates else ()
+    if lost := sorted(set(variants) - manifest.files.keys()):
+        raise BundleError(f"{where}: {MANIFEST} names templates that it does not list as files: {', '.join(lost)}")
     listed = manifest.files.keys() | {MANIFEST}
     if missing := sorted(listed - files.keys()):
         raise BundleError(f"{where}: files are missing: {', '.join(missing)}", hint="Copy the whole bundle again.")

@@ -82,19 +82,57 @@ class Data(_Part):
 
 
 class Parity(_Part):
-    """How far onnxruntime's scores are from torch's, on real images."""
+    """How far onnxruntime's answers are from torch's, on real images."""
 
     images: int
     largest_score_difference: float
     largest_map_difference: float
+    largest_box_shift: float | None = Field(None, description="pixels of the frame; none of a model without boxes")
     verdict_flips: int
 
 
 class Golden(_Part):
-    """One golden sample: a frame in ``golden/`` and the scores the exporter got for it."""
+    """One golden sample: a frame in ``golden/`` and the scores the exporter got for it.
+
+    Attributes:
+        file: The frame.
+        scores: One a class.
+        template: The frame's own template, in ``golden/`` too; None if it has none.
+        variant: The variant that it shows; empty if that is not said.
+    """
 
     file: str
     scores: tuple[float, ...]
+    template: str | None = None
+    variant: str = ""
+
+
+class Locate(_Part):
+    """How single defects are told on a frame.
+
+    Attributes:
+        by: ``regions`` of the map, or ``boxes``.
+        peaks: Class -> what the map, or the score of a box, must reach for a defect to count.
+        edges: Class -> how far a region goes: the map's value at its edge. Empty for boxes.
+    """
+
+    by: Literal["regions", "boxes"]
+    peaks: dict[str, float]
+    edges: dict[str, float] = {}
+
+
+class Templates(_Part):
+    """The defect-free pictures that belong to frames.
+
+    Attributes:
+        compared: Whether the model takes one beside each frame; if not, frames are aligned to it alone.
+        choose: How a variant is chosen for a frame that brings no template and does not name its variant.
+        variants: Variant -> file in the bundle; empty if each frame brings its own.
+    """
+
+    compared: bool
+    choose: Literal["name", "match"]
+    variants: dict[str, str] = {}
 
 
 class Agreement(_Part):
@@ -147,6 +185,8 @@ class Manifest(_Part):
 
     Attributes:
         contract: Version of the ONNX contract that ``model.onnx`` keeps.
+        locate: How single defects are told; None of a method that does not locate them.
+        templates: About the templates of frames; None if they need none.
         tolerance: Largest difference of a golden score that another CPU or runtime may show.
         int8: About ``model-int8.onnx``; None if the bundle holds none.
         runtime_needed: Lowest version of Sightline that can run the bundle.
@@ -165,6 +205,8 @@ class Manifest(_Part):
     input: Preprocess
     opset: int
     policy: Policy
+    locate: Locate | None = None
+    templates: Templates | None = None
     calibration: Calibration | None
     metrics: tuple[Metric, ...]
     data: Data
@@ -212,6 +254,13 @@ class Manifest(_Part):
             raise ValueError(
                 f"policy.thresholds: expected one for {ANY_DEFECT!r} or every class, none for {', '.join(open_)}"
             )
+        if self.locate is not None:
+            wanted = {"locate.peaks": self.locate.peaks} | (
+                {"locate.edges": self.locate.edges} if self.locate.by == "regions" else {}
+            )
+            for name, limits in wanted.items():
+                if set(limits) != set(self.classes):
+                    raise ValueError(f"{name}: expected one for each class, got {', '.join(limits) or 'none'}")
         for golden in (*self.golden, *(self.int8.golden if self.int8 else ())):
             if len(golden.scores) != len(self.classes):
                 raise ValueError(f"{golden.file}: expected {len(self.classes)} scores, got {len(golden.scores)}")

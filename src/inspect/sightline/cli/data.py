@@ -1,4 +1,4 @@
-"""``sightline data``: index, check and preview a data set, or make a synthetic one."""
+"""``sightline data``: index, check, preview and export a data set, or make a synthetic one."""
 
 from __future__ import annotations
 
@@ -19,6 +19,12 @@ SOURCE is a recipe, or a folder of images: its layout is then told by looking. A
 recipe, and works for a folder too:
   data.good=[ok, fine]    data.reader.kind=csv    data.split.test=0.3"""
 
+_EXPORT = f"""\
+{_SOURCE}
+
+Images are named from the root of the data set: open the file in CVAT, Label Studio or FiftyOne together with that
+folder. A defect that nobody marked becomes a crowd region over its whole image."""
+
 _CHECK = f"""\
 {_SOURCE}
 
@@ -29,8 +35,8 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add ``data`` with its subcommands."""
     parser = commands.add_parser(
         "data",
-        help="index, check or preview a data set, or make one",
-        description="Index, check or preview a data set, or make a synthetic one.",
+        help="index, check, preview or export a data set, or make one",
+        description="Index, check, preview or export a data set, or make a synthetic one.",
     )
     actions = parser.add_subparsers(title="actions", metavar="ACTION", required=True)
     action = _add(actions, "index", _index, "write the table of images and labels", _SOURCE)
@@ -43,6 +49,10 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     action = _add(actions, "preview", _preview, "draw images as the model will be shown them, augmented too", _SOURCE)
     _add_source(action)
     action.add_argument("-o", "--output", type=Path, default=Path("preview.png"), metavar="FILE", help=_by("the sheet"))
+    action = _add(actions, "export", _export, "write the labels as COCO annotations, for other tools", _EXPORT)
+    _add_source(action)
+    text = _by("the annotations")
+    action.add_argument("-o", "--output", type=Path, default=Path("annotations.json"), metavar="FILE", help=text)
     action = _add(actions, "synth", _synth, "make images of a synthetic product, with labels, masks and boxes")
     action.add_argument("folder", type=Path, metavar="FOLDER", help="a new or empty folder")
     action.add_argument("--count", type=int, default=200, metavar="N", help=_by("how many images"))
@@ -123,6 +133,25 @@ def _preview(arguments: argparse.Namespace) -> int:
 
     recipe = _recipe(arguments.source, arguments.overrides)
     print(contact_sheet(_prepared(recipe).index, recipe, arguments.output))
+    return 0
+
+
+def _export(arguments: argparse.Namespace) -> int:
+    from sightline.cli.progress import Bars
+    from sightline.dataset import read
+    from sightline.dataset.prepare import settled
+    from sightline.dataset.writers import coco
+    from sightline.errors import DataError
+
+    data = settled(_recipe(arguments.source, arguments.overrides).data)
+    source = data.root / getattr(data.reader, "file", "")
+    if source.is_file() and arguments.output.exists() and arguments.output.samefile(source):
+        hint = "Name another file with -o."
+        raise DataError(f"{source} holds the labels that are to be exported, and is not replaced", hint=hint)
+    index = read(data)
+    with Bars() as progress:
+        count = coco.write(index, arguments.output, progress=lambda done, total: progress("export", done, total))
+    print(f"{arguments.output}: {len(index.samples):,} images, {count:,} annotations; paths are seen from {index.root}")
     return 0
 
 

@@ -30,6 +30,9 @@ class CsvReader(Section):
     )
     group_column: str | None = Field(None, description="Column with a part or board number, if there is one.")
     mask_column: str | None = Field(None, description="Column with the mask's path, if there is one.")
+    template_column: str | None = Field(
+        None, description="Column with the path of the defect-free picture to compare with, if there is one."
+    )
 
 
 class MvtecReader(Section):
@@ -56,9 +59,15 @@ class KolektorReader(Section):
 
 
 class MasksReader(Section):
-    """A folder per class with images and same-named masks beside them or in a folder of their own."""
+    """A folder per class, or one for all, with images and same-named masks beside them or in a folder of their own."""
 
     kind: Literal["masks"]
+    values: dict[Annotated[int, Field(ge=1, le=65535)], Annotated[str, Field(min_length=1)]] = Field(
+        {},
+        description="What the masks' values mean where they hold class numbers, such as {1: scratch, 2: dent}; 0 marks "
+        "nothing. They tell what an image shows then, and {class} stands for any folder, or is left away. Empty: "
+        "whatever is not 0 shows what the folder's name says.",
+    )
     images: str = Field("{class}/Imgs", description="Folder of a class's images, relative to the root.")
     masks: str = Field(
         "",
@@ -72,8 +81,11 @@ class MasksReader(Section):
     @classmethod
     def _names_the_class_once(cls, value: str, info: ValidationInfo) -> str:
         count = value.count("{class}")
-        if count > 1 or (count == 0 and info.field_name == "images"):
+        needed = info.field_name == "images" and not info.data.get("values")
+        if count > 1 or (count == 0 and needed):
             raise ValueError("expected a folder with {class} in it once, such as images/{class}")
+        if count > str(info.data.get("images", value)).count("{class}"):
+            raise ValueError("expected no {class} where the images' folder has none")
         return value or str(info.data.get("images", ""))
 
     @model_validator(mode="after")
@@ -116,6 +128,32 @@ class VocReader(Section):
     missing: Literal["refuse", "good"] = Field("refuse", description="What an image without an XML file means.")
 
 
+class LabelmeReader(Section):
+    """LabelMe's files: one JSON an image, beside it or in a folder of their own."""
+
+    kind: Literal["labelme"]
+    images: str = Field(".", description="Folder of the images, relative to the root.")
+    annotations: str = Field(".", description="Folder of the JSON files, relative to the root.")
+    missing: Literal["refuse", "good"] = Field("refuse", description="What an image without a JSON file means.")
+
+
+class CvatReader(Section):
+    """CVAT's own XML, as `CVAT for images 1.1` exports it: boxes, polygons, ellipses, masks and tags."""
+
+    kind: Literal["cvat"]
+    file: str = Field("annotations.xml", description="The annotation file, relative to the root.")
+    images: str = Field("images", description="Folder of the images, relative to the root.")
+
+
+class DeeppcbReader(Section):
+    """DeepPCB: PCBData with a defect-free template beside each tested board, and a text file of boxes."""
+
+    kind: Literal["deeppcb"]
+    keep_split: bool = Field(
+        True, description="Keep the authors' division, trainval.txt and test.txt; else the recipe divides all images."
+    )
+
+
 class GoodReader(Section):
     """Good parts and nothing else: every image below the root, whatever its folder is called."""
 
@@ -140,6 +178,9 @@ Reader = Annotated[
     | CocoReader
     | YoloReader
     | VocReader
+    | LabelmeReader
+    | CvatReader
+    | DeeppcbReader
     | GoodReader
     | IndexReader,
     Field(discriminator="kind"),

@@ -6,12 +6,14 @@ A recipe is one YAML file in ``configs/``. Each field's description is what an e
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import ConfigDict, Field, field_validator, model_validator
 
 from sightline.config.anomaly import Anomaly, MemoryBank
+from sightline.config.localise import Localise
 from sightline.config.preprocess import Preprocess
 from sightline.config.readers import FoldersReader, Reader
 from sightline.config.section import Deviation, Fraction, Mean, Number, Section, Share, Whole
@@ -64,6 +66,26 @@ class Augmentation(Section):
     def parameters(self) -> dict[str, Any]:
         """What is handed to the transform."""
         return dict(self.model_extra or {})
+
+
+class Template(Section):
+    """A defect-free picture for each frame: to be compared with it, to bring it into place, or both."""
+
+    variants: dict[str, Path] = Field(
+        {}, description="Variant of the product -> its template, for images that come without one of their own."
+    )
+    choose: Literal["name", "match"] = Field(
+        "match", description="Which variant: by the image's attribute `variant`, or the one that it fits best."
+    )
+    compared: bool = Field(True, description="Show it to the network beside the frame; false only aligns by it.")
+
+    @field_validator("variants")
+    @classmethod
+    def _plain_names(cls, value: dict[str, Path]) -> dict[str, Path]:
+        for name in value:
+            if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}", name):
+                raise ValueError(f"expected names of letters, digits, _ and -, such as left-hand, got {name!r}")
+        return value
 
 
 class Normalise(Section):
@@ -134,9 +156,15 @@ class Decision(Section):
     rule: Literal["auto", "f1", "overkill", "fixed"] = Field(
         "auto",
         description="Best F1 on the calibrate part, a share of good parts that may be rejected, or a fixed threshold; "
-        "auto is f1, and for task anomaly overkill, but no smaller a share than the calibrate part can tell.",
+        "auto is f1, and for anomaly and compare overkill, but no smaller a share than the calibrate part can tell.",
     )
-    overkill: Share = Field(0.01, description="Share of good parts that may be rejected, for task anomaly.")
+    overkill: Share = Field(0.01, description="Share of good parts that may be rejected, where the rule is overkill.")
+    iou: Share = Field(
+        0.5, description="Overlap with a labelled box from which a found one is right, where task detect chooses."
+    )
+    minimum_area: Number = Field(
+        0, ge=0, description="Defects that are smaller, in pixels of the frame, do not count; tasks segment and detect."
+    )
     threshold: Number = Field(
         0.5, gt=0, lt=1, description="The threshold if the rule is `fixed`, or data do not suffice."
     )
@@ -171,8 +199,10 @@ class Recipe(Section):
     version: str = Field("1.0.0", description="Version of the bundle, as MAJOR.MINOR.PATCH.")
     sector: str = Field("", description="Industry, such as steel or solar.")
     product: str = Field("", description="What is inspected.")
-    task: Literal["classify", "anomaly"] = Field(
-        "classify", description="What the model answers: which type of defect, or whether a part is unlike good ones."
+    task: Literal["classify", "segment", "detect", "anomaly", "compare"] = Field(
+        "classify",
+        description="What the model answers: which type of defect; the same and its outline, or a box around it; or "
+        "whether a part is unlike good ones, or unlike its template.",
     )
     multi_label: bool | None = Field(None, description="Several types on one image; null asks the data.")
     seed: Whole = Field(0, ge=0, lt=2**32, description="Decides weights, order and augmentation.")
@@ -181,7 +211,11 @@ class Recipe(Section):
     augment: tuple[Augmentation, ...] = Field(
         (), description="albumentations transforms, in order, for the train part."
     )
+    template: Template | None = Field(
+        None, description="The defect-free picture that belongs to each frame; null if there is none."
+    )
     model: Model = Field(Model(), description="The network.")
+    localise: Localise = Field(Localise(), description="How tasks segment and detect say where.")
     train: Training = Field(Training(), description="The optimiser and its schedule.")
     anomaly: Anomaly = Field(MemoryBank(), description="How task anomaly learns; no other task reads it.")
     decide: Decision = Field(Decision(), description="How thresholds are chosen.")
@@ -191,18 +225,34 @@ class Recipe(Section):
     @property
     def one_class(self) -> bool:
         """Whether the model learns good parts, and no types of defect."""
-        return self.task == "anomaly"
+        return self.task in ("anomaly", "compare")
+
+    @property
+    def dense(self) -> bool:
+        """Whether the model learns where defects of known types are."""
+        return self.task in ("segment", "detect")
+
+    @property
+    def pair(self) -> bool:
+        """Whether the network is shown a template beside each frame."""
+        return self.template is not None and self.template.compared
 
     @property
     def defects_teach(self) -> bool:
         """Whether defects of the train part are learned from."""
-        return not self.one_class or self.anomaly.method != "memory_bank"
+        return (
+            self.dense or self.task == "classify" or (self.task == "anomaly" and self.anomaly.method != "memory_bank")
+        )
 
     @model_validator(mode="before")
     @classmethod
     def _validates_nothing_by_default(cls, values: Any) -> Any:  # noqa: ANN401 - whatever the file holds
-        """Task anomaly has no epoch to choose, so its validate part is empty unless the recipe says otherwise."""
-        if isinstance(values, dict) and values.get("task") == "anomaly" and isinstance(values.get("data"), dict):
+        """Good parts have no epoch to choose, so their validate part is empty unless the recipe says otherwise."""
+        if (
+            isinstance(values, dict)
+            and values.get("task") in ("anomaly", "compare")
+            and isinstance(values.get("data"), dict)
+        ):
             split = values["data"].get("split", {})
             if isinstance(split, dict):
                 return values | {"data": values["data"] | {"split": {"validate": 0.0} | split}}
@@ -214,21 +264,17 @@ class Recipe(Section):
         return {"method": "memory_bank"} | value if isinstance(value, dict) else value
 
     @model_validator(mode="after")
-    def _asks_an_anomaly_model_for_nothing_else(self) -> Recipe:
-        if self.task != "anomaly" and self.decide.rule == "overkill":
-            raise ValueError("decide.rule: overkill is for task anomaly; here a threshold is chosen by f1, or fixed")
-        if self.task == "anomaly" and self.multi_label:
-            raise ValueError("multi_label: task anomaly names no types, so leave it out")
-        if self.task == "anomaly" and self.augment:
-            raise ValueError("augment: task anomaly learns from images as they are; leave it out")
-        return self
-
-    @model_validator(mode="after")
-    def _turns_square_frames_only(self) -> Recipe:
+    def _fits_its_task(self) -> Recipe:
+        for wrong, why in _MISFITS:
+            if wrong(self):
+                raise ValueError(why)
         if self.model.views == 8 and self.input.height != self.input.width:
             raise ValueError(
                 f"model.views: 8 needs a square input, got {self.input.height} x {self.input.width}; 4 takes any"
             )
+        crop, least = self.localise.crop, min(self.input.height, self.input.width)
+        if crop and crop > least:
+            raise ValueError(f"localise.crop: expected at most the input's {least} pixels, got {crop}")
         return self
 
     @field_validator("name")
@@ -244,3 +290,47 @@ class Recipe(Section):
         if not re.fullmatch(r"[0-9]+\.[0-9]+\.[0-9]+", value):
             raise ValueError("expected MAJOR.MINOR.PATCH, such as 1.0.0")
         return value
+
+
+def _aligns(recipe: Recipe) -> bool:
+    return recipe.input.align is not None
+
+
+_MISFITS: tuple[tuple[Callable[[Recipe], bool], str], ...] = (
+    (
+        lambda r: r.task == "classify" and r.decide.rule == "overkill",
+        "decide.rule: overkill needs a task that knows good parts or localises; task classify chooses by f1, or fixed",
+    ),
+    (lambda r: r.one_class and bool(r.multi_label), "multi_label: this task names no types, so leave it out"),
+    (lambda r: r.dense and r.multi_label is False, "multi_label: a frame may show several defects, so leave it out"),
+    (lambda r: r.one_class and bool(r.augment), "augment: this task learns from images as they are; leave it out"),
+    (
+        lambda r: r.model.views > 1 and r.task not in ("classify", "anomaly"),
+        "model.views: tasks classify and anomaly can answer with the mean over views, this one cannot",
+    ),
+    (lambda r: r.task == "compare" and not r.pair, "template: task compare compares each frame with one; state it"),
+    (
+        lambda r: r.pair and r.task in ("classify", "anomaly"),
+        "template.compared: tasks segment, detect and compare show it to the network; set it to false to align alone",
+    ),
+    (lambda r: _aligns(r) and r.template is None, "input.align: expected a template to align to; state `template`"),
+    (
+        lambda r: r.template is not None and not r.pair and not _aligns(r),
+        "template: it is neither compared nor aligned to; set template.compared or input.align",
+    ),
+    (
+        lambda r: r.input.tiles is not None and r.task not in ("segment", "detect"),
+        "input.tiles: tasks segment and detect can look at tiles, this one looks at whole frames",
+    ),
+    (
+        lambda r: r.input.tiles is not None and r.localise.crop is not None,
+        "localise.crop: with input.tiles a patch is a tile, so leave it out",
+    ),
+    (
+        lambda r: (
+            r.template is not None and r.template.choose == "match" and bool(r.template.variants) and not _aligns(r)
+        ),
+        "template.choose: a match is found by aligning; state input.align, or choose by name",
+    ),
+)
+"""What does not go together: told of a recipe, and what is said then."""

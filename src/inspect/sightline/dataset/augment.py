@@ -18,12 +18,14 @@ os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
 
 import albumentations
 
+from sightline.boxes import Boxes
 from sightline.config import Augmentation, Preprocess
 from sightline.errors import ConfigError, did_you_mean
 
 _IN_GRAPH = ("Normalize", "ToFloat", "FromFloat", "ToTensorV2", "ToTensor3D")
 
 _TRIALS = 8
+_VISIBLE = 0.3  # share of a box that must stay in the image, or it is left out
 
 
 class Pipeline:
@@ -47,6 +49,7 @@ class Pipeline:
             _try(f"augment.{number}", settings, probe)
         transforms = [_transform(f"augment.{number}", settings) for number, settings in enumerate(augmentations)]
         self._compose = albumentations.Compose(transforms) if transforms else None
+        self._scenes = _with_marks(transforms) if transforms else None
 
     def __call__(self, image: NDArray[np.uint8], seed: int) -> NDArray[np.uint8]:
         """Augments one image, uint8 (H, W, 3); the result has the same type and shape."""
@@ -55,6 +58,34 @@ class Pipeline:
         self._compose.set_random_seed(seed)
         changed: NDArray[np.uint8] = self._compose(image=image)["image"]
         return changed
+
+    def scene(
+        self,
+        image: NDArray[np.uint8],
+        template: NDArray[np.uint8] | None,
+        types: NDArray[np.uint8],
+        boxes: Boxes,
+        seed: int,
+    ) -> tuple[NDArray[np.uint8], NDArray[np.uint8] | None, NDArray[np.uint8], Boxes]:
+        """Augments an image with its template, map of types (H, W) and boxes, all in the same way."""
+        if self._scenes is None:
+            return image, template, types, boxes
+        self._scenes.set_random_seed(seed)
+        given = {"image": image, "mask": types} | ({} if template is None else {"template": template})
+        made = self._scenes(**given, bboxes=boxes.corners, numbers=boxes.classes)
+        corners = np.array(made["bboxes"], np.float32).reshape(-1, 4)
+        numbers = np.array(made["numbers"], np.int64)
+        return (
+            made["image"],
+            made.get("template"),
+            made["mask"],
+            Boxes(corners, np.ones(len(corners), np.float32), numbers),
+        )
+
+
+def _with_marks(transforms: Sequence[albumentations.BasicTransform]) -> albumentations.Compose:
+    boxes = albumentations.BboxParams(format="pascal_voc", label_fields=["numbers"], min_visibility=_VISIBLE, clip=True)
+    return albumentations.Compose(transforms, bbox_params=boxes, additional_targets={"template": "image"})
 
 
 def _try(key: str, settings: Augmentation, probe: NDArray[np.uint8]) -> None:

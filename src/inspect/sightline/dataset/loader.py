@@ -6,8 +6,9 @@ would have, and the number of loading processes changes nothing.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence, Sized
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar, cast
 
 import numpy as np
 import psutil
@@ -16,13 +17,16 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
-from sightline import image
 from sightline.config import Preprocess
+from sightline.config.recipe import Template, Training
 from sightline.dataset.augment import Pipeline
-from sightline.dataset.scan import read_checked
+from sightline.dataset.views import Views
 from sightline.index import Index, Sample
 
-_MEMORY_SHARE = 0.5  # of what is free, for cached images
+MEMORY_SHARE = 0.5
+"""Of the memory that is free, for cached images."""
+
+ItemT = TypeVar("ItemT")
 
 
 class ImageDataset(Dataset[tuple[Tensor, Tensor]]):
@@ -33,6 +37,7 @@ class ImageDataset(Dataset[tuple[Tensor, Tensor]]):
         samples: The part's rows.
         targets: float32 (N, K), one row a sample.
         preprocess: The recipe's.
+        template: The recipe's, if images are aligned to one.
         augment: For the train part; None changes nothing.
         seed: The recipe's.
         cache: Keep preprocessed images in memory if they fit.
@@ -48,16 +53,17 @@ class ImageDataset(Dataset[tuple[Tensor, Tensor]]):
         targets: NDArray[np.float32],
         preprocess: Preprocess,
         *,
+        template: Template | None = None,
         augment: Pipeline | None = None,
         seed: int = 0,
         cache: bool = True,
     ) -> None:
-        self._index, self._samples = index, tuple(samples)
+        self._samples, self._views = tuple(samples), Views.of_recipe(index, preprocess, template)
         self._targets = torch.from_numpy(targets)
-        self._preprocess, self._augment, self._seed = preprocess, augment, seed
+        self._augment, self._seed = augment, seed
         size = len(samples) * preprocess.height * preprocess.width * 3
         self._cached: NDArray[np.uint8] | None = None
-        if cache and samples and size < _MEMORY_SHARE * psutil.virtual_memory().available:
+        if cache and samples and size < MEMORY_SHARE * psutil.virtual_memory().available:
             with ThreadPoolExecutor() as pool:
                 self._cached = np.stack(list(pool.map(self._read, range(len(samples)))))
 
@@ -74,8 +80,7 @@ class ImageDataset(Dataset[tuple[Tensor, Tensor]]):
         return torch.from_numpy(np.ascontiguousarray(picture)), self._targets[number]
 
     def _read(self, number: int) -> NDArray[np.uint8]:
-        picture = read_checked(self._index, self._samples[number], bits=self._preprocess.bits)
-        return image.prepare(picture, self._preprocess)
+        return self._views.of(self._samples[number]).image
 
 
 class EpochOrder(Sampler[tuple[int, int]]):
@@ -108,27 +113,34 @@ class EpochOrder(Sampler[tuple[int, int]]):
 
 
 def batches(
-    dataset: ImageDataset, *, batch_size: int, seed: int | None, first_epoch: int = 0, workers: int = 0
-) -> DataLoader[tuple[Tensor, Tensor]]:
+    dataset: Dataset[ItemT],
+    settings: Training,
+    *,
+    seed: int | None,
+    first_epoch: int = 0,
+    collated: Callable[[list[ItemT]], Any] | None = None,
+) -> DataLoader[Any]:
     """Batches of a dataset, in an order shuffled anew each epoch if there is a seed.
 
     A last batch of a single image is left out of a shuffled round: batch normalisation cannot learn from it.
 
     Args:
-        dataset: The images.
-        batch_size: Images a batch.
+        dataset: The images, by (epoch, sample).
+        settings: Images a batch, and loading processes.
         seed: The recipe's; None keeps the order.
         first_epoch: Epoch of the first round, for loading processes that begin before `EpochOrder.set_epoch` is called.
-        workers: Loading processes; 0 loads in this one.
+        collated: Makes a batch of what the dataset gives; None stacks tensors.
     """
+    count, size = len(cast("Sized", dataset)), settings.batch_size
     return DataLoader(
         dataset,
-        batch_size=batch_size,
-        sampler=EpochOrder(len(dataset), seed=seed, epoch=first_epoch),
-        num_workers=workers,
-        persistent_workers=workers > 0,
-        drop_last=seed is not None and len(dataset) > batch_size and len(dataset) % batch_size == 1,
+        batch_size=size,
+        sampler=EpochOrder(count, seed=seed, epoch=first_epoch),
+        num_workers=settings.workers,
+        persistent_workers=settings.workers > 0,
+        drop_last=seed is not None and count > size and count % size == 1,
         pin_memory=torch.cuda.is_available(),
+        collate_fn=collated,
     )
 
 

@@ -6,19 +6,19 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import nn
+from torch import Tensor, nn
 from tqdm import tqdm
 
-from sightline.bundle.manifest import Calibration, Metric
-from sightline.export import calibrate, decide, evaluate, one_class, tail
-from sightline.export.evaluate import Scored, truth_of
+from sightline.bundle.manifest import Calibration, Locate
+from sightline.export import calibrate, decide, tail
+from sightline.export.evaluate import truth_of
 from sightline.export.graph import ContractModel, Probabilities, Views
-from sightline.export.sweep import Outputs, sweep
+from sightline.export.sweep import Outputs, Sweeper
 from sightline.index import ANOMALY, Sample, Split
-from sightline.runs import Progress, RunFolder
-from sightline.train import LabelSpace, anomaly, epochs
+from sightline.runs import RunFolder
+from sightline.train import LabelSpace, anomaly
+from sightline.train.networks import Network
 from sightline.verdict import Policy
 
 CALIBRATE_SUSPICIOUS = "suspicious-calibrate.csv"
@@ -34,48 +34,44 @@ class Answer:
         classes: Names of its scores.
         calibration: For the manifest; None if scores are as the network gave them.
         policy: Chooses the thresholds from what the exported model answered on the calibrate part.
+        locate: Says how single defects are told once thresholds are known; None of a task that does not locate them.
     """
 
     model: ContractModel
     classes: tuple[str, ...]
     calibration: Calibration | None
     policy: Callable[[Outputs], Policy]
+    locate: Callable[[Policy], Locate] | None = None
 
 
-def figures(scored: Scored) -> tuple[Metric, ...]:
-    """The image figures of one scored part, as its model's task has them."""
-    return one_class.evaluate(scored) if scored.one_class else evaluate.evaluate(scored)
-
-
-def answer(run: RunFolder, *, progress: Progress) -> Answer:
-    """Loads what a run has trained and calibrates it on the calibrate part.
+def classified(network: Network, space: LabelSpace, run: RunFolder, sweeper: Sweeper) -> Answer:
+    """Calibrates a classifier on the calibrate part.
 
     Raises:
-        TrainError: The run was not trained to its end.
-        ExportError: The calibrate part does not suffice.
         DataError: An image was changed since training began.
     """
-    return _anomalous(run, progress) if run.recipe.task == "anomaly" else _classified(run, progress)
-
-
-def _classified(run: RunFolder, progress: Progress) -> Answer:
-    trained, space = epochs.load(run)
-    network = _views(trained, run)
-    calibrator = _probabilities(network, space, run, progress)
+    viewed = _views(network, run)
+    calibrator = _probabilities(viewed, space, run, sweeper)
 
     def policy(outputs: Outputs) -> Policy:
         truth = truth_of(outputs.samples, space.classes)
         exclusive, good = not space.multi_label, space.good
         return decide.choose(outputs.scores, truth, space.classes, run.recipe.decide, exclusive=exclusive, good=good)
 
-    model = ContractModel(network, Probabilities(calibrator, first_defect=space.first_defect))
-    return Answer(model, space.classes, _temperature(calibrator), policy)
+    model = ContractModel(viewed, Probabilities(calibrator, first_defect=space.first_defect))
+    return Answer(model, space.classes, calibration_of(calibrator), policy)
 
 
-def _anomalous(run: RunFolder, progress: Progress) -> Answer:
-    network = _views(anomaly.load(run), run)
+def anomalous(trained: nn.Module, run: RunFolder, sweeper: Sweeper) -> Answer:
+    """Calibrates a model of good parts on those of the calibrate part.
+
+    Raises:
+        ExportError: There are too few of them.
+        DataError: An image was changed since training began.
+    """
+    network = _views(trained, run)
     good = [sample for sample in run.index.part(Split.CALIBRATE) if sample.good]
-    heat = _sweep(network, good, run, progress).scores[:, 0]
+    heat = _sweep(network, good, sweeper, pair=run.recipe.pair).scores[:, 0]
     left_out = _suspicious(run, good, heat)
     kept = [row for row in range(len(good)) if row not in left_out]
     told = tail.fit(heat[kept], groups=tuple(good[row].unit for row in kept))
@@ -90,7 +86,7 @@ def _anomalous(run: RunFolder, progress: Progress) -> Answer:
         odd = f"; {len(left_out)} images quite unlike the others were left out" if left_out else ""
         return chosen.model_copy(update={"chosen_by": chosen.chosen_by + odd})
 
-    model = ContractModel(network, tail.TailScore(told))
+    model = ContractModel(network, tail.TailScore(told), pair=run.recipe.pair)
     return Answer(model, (ANOMALY,), _of_tail(told), policy)
 
 
@@ -121,24 +117,27 @@ def _views(trained: nn.Module, run: RunFolder) -> nn.Module:
     return Views(trained, count).eval() if count > 1 else trained.eval()
 
 
-def _sweep(network: nn.Module, samples: Sequence[Sample], run: RunFolder, progress: Progress) -> Outputs:
-    def raw(images: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        with torch.no_grad():
-            scores, maps = network(torch.from_numpy(images))
-        return scores.numpy(), maps.numpy()
+class _Raw(nn.Module):
+    """Takes raw answers for scores and maps as they are."""
 
-    return sweep(raw, samples, run.index, run.recipe.input, stage="calibrate", progress=progress)
+    def forward(self, scores: Tensor, maps: Tensor) -> tuple[Tensor, Tensor]:
+        return scores, maps
 
 
-def _probabilities(network: nn.Module, space: LabelSpace, run: RunFolder, progress: Progress) -> calibrate.Calibrator:
+def _sweep(network: nn.Module, samples: Sequence[Sample], sweeper: Sweeper, *, pair: bool = False) -> Outputs:
+    return sweeper.sweep(ContractModel(network, _Raw(), pair=pair).answer, samples, stage="calibrate")
+
+
+def _probabilities(network: nn.Module, space: LabelSpace, run: RunFolder, sweeper: Sweeper) -> calibrate.Calibrator:
     part = run.index.part(Split.CALIBRATE)
-    outputs = _sweep(network, part, run, progress)
+    outputs = _sweep(network, part, sweeper)
     sure = [s.model_copy(update={"certainty": 1.0}) for s in part]  # scores are to predict the label, not the doubt
     targets = space.targets(sure).astype(np.float64)
     return calibrate.fit(outputs.scores.astype(np.float64), targets, exclusive=not space.multi_label)
 
 
-def _temperature(calibrator: calibrate.Calibrator) -> Calibration | None:
+def calibration_of(calibrator: calibrate.Calibrator) -> Calibration | None:
+    """What the manifest says of probabilities."""
     if calibrator.method == "none":
         return None
     parameters = {f"scale/{k}": float(v) for k, v in enumerate(calibrator.scale)}

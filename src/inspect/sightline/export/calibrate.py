@@ -7,7 +7,7 @@ part the network separates perfectly does not drive scores to exactly 0 and 1, w
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -71,6 +71,68 @@ def fit(logits: Floats, targets: Floats, *, exclusive: bool) -> Calibrator:
                 method = "platt"
     after = log_loss(logits * scale + bias, targets, exclusive=exclusive)
     return Calibrator(method, exclusive, scale, bias, len(logits), before, after)
+
+
+def untouched(outputs: int) -> Calibrator:
+    """Leaves the scores of independent types as they are."""
+    nothing = float("nan")
+    return Calibrator("none", False, np.ones(outputs), np.zeros(outputs), 0, nothing, nothing)
+
+
+def replaced(calibrator: Calibrator, scale: Floats, bias: Floats, method: str, count: int) -> Calibrator:
+    """The same with other numbers."""
+    return replace(calibrator, scale=scale, bias=bias, method=method, count=count)
+
+
+def filled(calibrator: Calibrator, others: Calibrator) -> Calibrator:
+    """A calibrator whose types that could not be fitted take the numbers of another one."""
+    bare = (calibrator.scale == 1) & (calibrator.bias == 0)
+    scale, bias = np.where(bare, others.scale, calibrator.scale), np.where(bare, others.bias, calibrator.bias)
+    method = "none" if calibrator.method == others.method == "none" else "platt"
+    return replace(calibrator, scale=scale, bias=bias, method=method)
+
+
+def fit_each(logits: Floats, right: NDArray[np.bool_], types: NDArray[np.int64], outputs: int) -> Calibrator:
+    """Fits Platt's scaling to single answers (N,), each of one type, by whether they are right.
+
+    Args:
+        logits: (N,).
+        right: (N,).
+        types: (N,) number of each one's type.
+        outputs: How many types there are; one with too few right or wrong answers stays as it is.
+    """
+    scale, bias = np.ones(outputs), np.zeros(outputs)
+    for k in range(outputs):
+        rows = types == k
+        if min(int(right[rows].sum()), int((~right[rows]).sum())) >= FEWEST:
+            scale[k], bias[k] = _platt(logits[rows], right[rows].astype(np.float64))
+    method = "none" if np.all(scale == 1) and np.all(bias == 0) else "platt"
+    before, after = (
+        float(-np.where(right, log_expit(z), log_expit(-z)).mean()) if len(z) else float("nan")
+        for z in (logits, logits * scale[types] + bias[types])
+    )
+    return Calibrator(method, False, scale, bias, len(logits), before, after)
+
+
+def platt_of_counts(logits: Floats, negative: Floats, positive: Floats) -> tuple[float, float]:
+    """Platt's scale and bias of answers counted in bins.
+
+    Args:
+        logits: (N,) of each bin.
+        negative: (N,) answers that are wrong.
+        positive: (N,) answers that are right.
+    """
+    high, low = (positive.sum() + 1) / (positive.sum() + 2), 1 / (negative.sum() + 2)
+    counts = np.concatenate([positive, negative])
+    targets = np.concatenate([np.full(len(logits), high), np.full(len(logits), low)])
+    both = np.concatenate([logits, logits])
+
+    def loss(parameters: Floats) -> float:
+        z = both * np.exp(parameters[0]) + parameters[1]
+        return float(-(counts * (targets * log_expit(z) + (1 - targets) * log_expit(-z))).sum() / counts.sum())
+
+    result = minimize(loss, np.zeros(2), method="L-BFGS-B", bounds=[_LOG_SCALE, (-10, 10)])
+    return float(np.exp(result.x[0])), float(result.x[1])
 
 
 def log_loss(logits: Floats, targets: Floats, *, exclusive: bool) -> float:

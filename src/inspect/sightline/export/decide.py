@@ -42,6 +42,9 @@ def choose(
     elif exclusive:
         chosen = dict.fromkeys(classes, decision.threshold)
         whys = [f"fixed {decision.threshold:g} per type: without good parts a threshold only says how sure the type is"]
+    elif decision.rule == "overkill":
+        value, why = _rarely(bare.defect_score(scores), np.asarray(truth.any(axis=1)), decision)
+        chosen, whys = {ANY_DEFECT: value}, [why]
     else:
         pairs = {name: _one(scores[:, k], truth[:, k], decision) for k, name in enumerate(classes)}
         chosen, whys = {name: value for name, (value, _) in pairs.items()}, [f"{n}: {w}" for n, (_, w) in pairs.items()]
@@ -51,6 +54,25 @@ def choose(
             "chosen_by": "; ".join(whys),
         }
     )
+
+
+def policy_of(limits: dict[str, float], decision: Decision, why: str) -> Policy:
+    """The policy of a model that localises, with a threshold for each type."""
+    thresholds = {name: _threshold(value, decision) for name, value in limits.items()}
+    return Policy(exclusive=False, good_known=True, thresholds=thresholds, chosen_by=why)
+
+
+def _rarely(scores: NDArray[np.floating], defective: NDArray[np.bool_], decision: Decision) -> tuple[float, str]:
+    """The lowest threshold that at most a share of the good parts reaches, between it and the next score above."""
+    good = np.sort(scores[~defective].astype(np.float64))[::-1]
+    if len(good) < FEWEST:
+        return decision.threshold, f"fixed {decision.threshold:g}, since {len(good)} good images do not suffice"
+    allowed = int(np.floor(decision.overkill * len(good) + 1e-9))
+    above = scores[scores > good[allowed]]
+    value = (good[allowed] + float(above.min())) / 2 if len(above) else (good[allowed] + 1) / 2
+    found = int((scores[defective] >= value).sum())
+    told = f"{allowed} of {len(good)} good images of the calibrate part reach it, {decision.overkill:.2%} may"
+    return value, f"{told}; of {int(defective.sum())} defective ones there it finds {found}; no guarantee"
 
 
 def by_overkill(defective: NDArray[np.bool_], decision: Decision) -> bool:

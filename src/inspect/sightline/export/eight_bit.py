@@ -6,18 +6,18 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from tqdm import tqdm
 
 from sightline import image
 from sightline.bundle.manifest import Golden, Int8
-from sightline.dataset.scan import read_checked
+from sightline.dataset.views import Views
 from sightline.export import quantize
 from sightline.export.compact import compact
 from sightline.export.evaluate import Scored
-from sightline.export.sweep import sweep
+from sightline.export.quantize import Shown
+from sightline.export.sweep import Sweeper
 from sightline.index import Split
-from sightline.runs import Progress, RunFolder
+from sightline.runs import RunFolder
 from sightline.runtime.session import Session
 
 _FRAMES = 48  # of the train part, that the range of activations is told from
@@ -37,7 +37,7 @@ class EightBit:
 
 
 def add(
-    model: bytes, run: RunFolder, parts: Sequence[Scored], golden: Mapping[str, bytes], progress: Progress
+    model: bytes, run: RunFolder, parts: Sequence[Scored], golden: Mapping[str, Golden], sweeper: Sweeper
 ) -> EightBit | None:
     """Quantises a model and lets the gate judge on the calibrate part; the test part is compared too, and only told.
 
@@ -45,8 +45,8 @@ def add(
         model: The exported ONNX file.
         run: The run that it is of.
         parts: The calibrate part with the float32 scores, then the test part.
-        golden: Name of each golden sample -> its frame, as PNG.
-        progress: Told the stage, images done and images in all.
+        golden: Path of an image -> the golden sample that it is.
+        sweeper: Shows the images of the run.
 
     Returns:
         The int8 model; None if the gate refused it, which is said.
@@ -54,30 +54,34 @@ def add(
     Raises:
         ExportError: Nothing of the model can be quantised.
     """
-    index, spec = run.index, run.recipe.input
-    made = compact(quantize.quantized(model, _frames(run)))
+    made = compact(quantize.quantized(model, _shown(run)))
     session = Session(made)
     agreement = []
     for name, part in zip(("calibrate", "test"), parts, strict=True):
         if name == "test" and not part.samples:
             continue
-        found = sweep(session.run, part.samples, index, spec, stage=f"int8, {name}", progress=progress)
+        found = sweeper.sweep(session.run, part.samples, stage=f"int8, {name}")
         agreement.append(quantize.compare(name, part.scores, found.scores, part.defective, part.policy, part.classes))
     refused = quantize.gate(agreement[0])
     if refused:
         tqdm.write(f"no int8 model: {refused}")
         return None
-    samples = []
-    for name, data in golden.items():
-        scores = session.run(image.prepare(image.decode(data, name=name), spec)[None])[0][0]
-        samples.append(Golden(file=name, scores=tuple(float(score) for score in scores)))
-    facts = Int8(agreement=tuple(agreement), golden=tuple(samples), tolerance=quantize.TOLERANCE)
-    return EightBit(made, facts)
+    rows = [sample for sample in run.index.samples if sample.path in golden]
+    found = sweeper.sweep(session.run, rows, stage="int8, golden")
+    own = {row.path: tuple(map(float, scores)) for row, scores in zip(rows, found.scores, strict=True)}
+    samples = tuple(sample.model_copy(update={"scores": own[path]}) for path, sample in golden.items())
+    return EightBit(made, Int8(agreement=tuple(agreement), golden=samples, tolerance=quantize.TOLERANCE))
 
 
-def _frames(run: RunFolder) -> Iterator[NDArray[np.uint8]]:
-    """Some preprocessed frames of the train part, spread over it."""
-    rows = run.index.part(Split.TRAIN) or run.index.part(Split.CALIBRATE)
+def _shown(run: RunFolder) -> Iterator[Shown]:
+    """Some of what the model is shown of the train part, spread over it."""
+    rows, spec = run.index.part(Split.TRAIN) or run.index.part(Split.CALIBRATE), run.recipe.input
+    views, tile = Views.of_recipe(run.index, spec, run.recipe.template), (spec.height, spec.width)
     for row in np.unique(np.linspace(0, len(rows) - 1, _FRAMES).astype(int)):
-        frame = read_checked(run.index, rows[row], bits=run.recipe.input.bits)
-        yield image.prepare(frame, run.recipe.input)
+        view = views.of(rows[row])
+        window = image.Window(0, 0)
+        if spec.tiles is not None:
+            windows = image.plan(view.place.canvas, tile, spec.tiles.overlap)
+            window = windows[int(row) % len(windows)]
+        beside = image.cut(view.template, window, tile) if view.template is not None and run.recipe.pair else None
+        yield Shown(image.cut(view.image, window, tile), beside)

@@ -14,7 +14,7 @@ from sightline.export.sweep import Outputs
 from sightline.index import ANOMALY, GOOD, Index, Sample
 from sightline.runtime import overlay
 from sightline.runtime.inspector import Inspection
-from sightline.verdict import Frame, Reading
+from sightline.verdict import Frame
 
 _MOST, _COLUMNS, _SIDE = 12, 3, 320
 
@@ -72,8 +72,7 @@ def _pair(scored: Scored, outputs: Outputs, manifest: Manifest, index: Index, ro
     sample = scored.samples[row]
     frame = image.read(index.file(sample), bits=manifest.input.bits)
     plain = overlay.fit(frame, shortest=_SIDE, longest=_SIDE)
-    reading = Reading(outputs.scores[row], outputs.maps[row])
-    inspection = Inspection(scored.verdicts[row], Frame(frame, sample.path), reading)
+    inspection = Inspection(scored.verdicts[row], Frame(frame, sample.path), outputs.readings[row])
     seen = overlay.draw_heat(plain, inspection, manifest, label=ANOMALY if scored.one_class else None)
     plain = _outlined(plain, sample, index)
     return np.hstack([plain, np.full((len(plain), 6, 3), 255, np.uint8), seen])

@@ -16,7 +16,9 @@ from torch import Tensor, nn
 
 from sightline.config import Preprocess
 from sightline.errors import ExportError
+from sightline.export import suppress
 from sightline.export.calibrate import Calibrator
+from sightline.runtime.session import Answer
 
 OPSET = 20
 _STANDARD_DOMAINS = {"", "ai.onnx"}
@@ -50,26 +52,37 @@ class Views(nn.Module):
 
 
 class ContractModel(nn.Module):
-    """A trained network and what its answers mean: uint8 frames in, ``scores`` and ``maps`` out.
+    """A trained network and what its answers mean: uint8 frames in, ``scores``, ``maps`` and perhaps ``boxes`` out.
 
     Args:
-        network: Gives raw scores (B, K) and maps (B, K, h, w).
-        meaning: Turns both into scores (B, C) and maps (B, C, h, w) of the contract.
+        network: Gives raw answers, of frames and perhaps their templates.
+        meaning: Turns these into scores (B, C), maps (B, C, h, w) and perhaps boxes (B, K, 6) of the contract.
+        pair: Whether the network takes a template beside each frame.
+        boxed: Whether there are boxes.
     """
 
-    def __init__(self, network: nn.Module, meaning: nn.Module) -> None:
+    def __init__(self, network: nn.Module, meaning: nn.Module, *, pair: bool = False, boxed: bool = False) -> None:
         super().__init__()
         self.network = network
         self.meaning = meaning
+        self.pair = pair
+        self.boxed = boxed
 
-    def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
-        """Uint8 (B, H, W, 3) -> scores (B, C) and maps (B, C, h, w), both float32.
+    def forward(self, image: Tensor, template: Tensor | None = None) -> tuple[Tensor, ...]:
+        """Uint8 (B, H, W, 3), one or two of it -> scores, maps and perhaps boxes, float32.
 
         A map's value is the score of a frame that looks so everywhere; of good parts alone, where it looks worst and is
-        usual otherwise.
+        usual otherwise; of segmentation the probability that the place shows the type.
         """
-        scores, maps = self.meaning(*self.network(image))
-        return scores, maps
+        raw = self.network(image) if template is None else self.network(image, template)
+        answer: tuple[Tensor, ...] = self.meaning(*raw) if isinstance(raw, tuple) else self.meaning(raw)
+        return answer
+
+    @torch.no_grad()
+    def answer(self, images: NDArray[np.uint8], templates: NDArray[np.uint8] | None = None) -> Answer:
+        """What torch says of frames uint8 (B, H, W, 3), with their templates if it takes some."""
+        given = [torch.from_numpy(some) for some in (images, templates) if some is not None]
+        return Answer(*(found.float().numpy() for found in self.eval()(*given)))
 
 
 class Probabilities(nn.Module):
@@ -107,15 +120,18 @@ def to_onnx(model: ContractModel, preprocess: Preprocess) -> bytes:
     """
     model.eval()
     example = torch.zeros((2, preprocess.height, preprocess.width, 3), dtype=torch.uint8)  # a batch of 1 is refused
+    inputs = ("image", "template") if model.pair else ("image",)
+    batch = torch.export.Dim("batch", min=1)
     with _quiet(), torch.no_grad():
         program = torch.onnx.export(
             model,
-            (example,),
+            (example,) * len(inputs),
             dynamo=True,
             opset_version=OPSET,
-            input_names=["image"],
-            output_names=["scores", "maps"],
-            dynamic_shapes=({0: torch.export.Dim("batch", min=1)},),
+            input_names=inputs,
+            output_names=("scores", "maps", "boxes") if model.boxed else ("scores", "maps"),
+            dynamic_shapes=({0: batch},) * len(inputs),
+            custom_translation_table=suppress.TRANSLATIONS,
             verbose=False,
         )
     if program is None:
@@ -126,15 +142,6 @@ def to_onnx(model: ContractModel, preprocess: Preprocess) -> bytes:
     buffer = io.BytesIO()
     onnx.save_model(proto, buffer)
     return buffer.getvalue()
-
-
-@torch.no_grad()
-def torch_scores(
-    model: ContractModel, images: NDArray[np.uint8], *, device: str = "cpu"
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Scores (B, C) and maps (B, C, h, w) by torch, for images uint8 (B, H, W, 3)."""
-    scores, maps = model.eval().to(device)(torch.from_numpy(images).to(device))
-    return scores.float().cpu().numpy(), maps.float().cpu().numpy()
 
 
 def _forget_origin(proto: onnx.ModelProto) -> None:

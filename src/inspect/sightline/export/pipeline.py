@@ -6,22 +6,19 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-import numpy as np
-
 import sightline
 from sightline import bundle, config, image
-from sightline.bundle.manifest import INT8_MODEL, MODEL, Data, Golden, Manifest, Parity, Provenance
+from sightline.bundle.manifest import INT8_MODEL, MODEL, Data, Golden, Manifest, Parity, Provenance, Templates
 from sightline.config import Recipe
-from sightline.dataset.scan import read_checked
+from sightline.dataset.views import variant_files
 from sightline.errors import ExportError
-from sightline.export import card, eight_bit, parity
-from sightline.export.answer import answer, figures
+from sightline.export import card, eight_bit, parity, tasks
+from sightline.export.answer import Answer
 from sightline.export.compact import compact
 from sightline.export.evaluate import Scored
-from sightline.export.graph import OPSET, ContractModel, to_onnx, torch_scores
-from sightline.export.pixels import pixel_figures
+from sightline.export.graph import OPSET, to_onnx
 from sightline.export.record import record
-from sightline.export.sweep import Outputs, sweep
+from sightline.export.sweep import Outputs, Sweeper
 from sightline.index import Index, Split
 from sightline.runs import Metrics, Progress, RunFolder, silent
 from sightline.runtime import Inspector
@@ -51,23 +48,26 @@ def export(run: RunFolder, *, progress: Progress = silent, mlflow_run: str | Non
         DataError: An image was changed since training began.
     """
     recipe, index = run.recipe, run.index
-    answered = answer(run, progress=progress)
+    sweeper = Sweeper.of(index, recipe, progress)
+    answered = tasks.answer(run, sweeper)
     exported = to_onnx(answered.model, recipe.input)
     onnx_file = compact(exported)
     session = Session(onnx_file)
 
     def part(split: Split) -> Outputs:
-        return sweep(session.run, index.part(split), index, recipe.input, stage=split.value, progress=progress)
+        return sweeper.sweep(session.run, index.part(split), stage=split.value)
 
     calibrate, test = part(Split.CALIBRATE), part(Split.TEST)
     policy = answered.policy(calibrate)
+    locate = answered.locate(policy) if answered.locate else None
     checked = test if test.samples else calibrate
-    golden, frames = _golden(index, checked, recipe)
+    golden, frames = _golden(checked, sweeper)
+    templates, pictures = _templates(recipe)
     parts = [
         Scored(part.samples, part.scores, answered.classes, policy, one_class=recipe.one_class)
         for part in (calibrate, test)
     ]
-    small = eight_bit.add(exported, run, parts, frames, progress) if recipe.model.int8 else None
+    small = eight_bit.add(exported, run, parts, golden, sweeper) if recipe.model.int8 else None
     manifest = Manifest(
         name=recipe.name,
         version=recipe.version,
@@ -78,11 +78,13 @@ def export(run: RunFolder, *, progress: Progress = silent, mlflow_run: str | Non
         input=recipe.input,
         opset=OPSET,
         policy=policy,
+        locate=locate,
+        templates=templates,
         calibration=answered.calibration,
-        metrics=figures(parts[1]) + pixel_figures(test, index, recipe.input),
+        metrics=tasks.figures(parts[1], test, index, locate),
         data=_data(index, recipe),
-        parity=_compare(answered.model, checked, index, recipe, policy, answered.classes, progress),
-        golden=golden,
+        parity=_compare(answered, checked, sweeper, policy),
+        golden=tuple(golden.values()),
         int8=small.facts if small else None,
         tolerance=GOLDEN_TOLERANCE,
         provenance=_provenance(run, mlflow_run),
@@ -91,7 +93,13 @@ def export(run: RunFolder, *, progress: Progress = silent, mlflow_run: str | Non
     )
     text = card.write(manifest, recipe.card, size=len(onnx_file), kept=_kept(index, recipe))
     record(run, manifest, parts[1], test, text)
-    files = {MODEL: onnx_file, "recipe.yaml": config.dump(recipe).encode(), "card.md": text.encode(), **frames}
+    files = {
+        MODEL: onnx_file,
+        "recipe.yaml": config.dump(recipe).encode(),
+        "card.md": text.encode(),
+        **frames,
+        **pictures,
+    }
     files |= {INT8_MODEL: small.model} if small else {}
     return bundle.write(run.path / "bundle", manifest, files, replace=True, prove=_self_test)
 
@@ -111,45 +119,48 @@ def _kept(index: Index, recipe: Recipe) -> str:
     return f"{looked} lie in one part only."
 
 
-def _compare(
-    model: ContractModel,
-    exported: Outputs,
-    index: Index,
-    recipe: Recipe,
-    policy: Policy,
-    classes: tuple[str, ...],
-    progress: Progress,
-) -> Parity:
+def _compare(answered: Answer, exported: Outputs, sweeper: Sweeper, policy: Policy) -> Parity:
     if not exported.samples:
         raise ExportError(
             "expected images to compare the exported model on, but the test and calibrate parts are empty",
             hint="Give data.split.test or data.split.calibrate a share.",
         )
-    trained = sweep(
-        lambda images: torch_scores(model, images),
-        exported.samples,
-        index,
-        recipe.input,
-        stage="compare",
-        progress=progress,
-    )
-    map_difference = float(np.abs(trained.maps - exported.maps).max())
-    paths = [s.path for s in exported.samples]
-    return parity.check(paths, trained.scores, exported.scores, map_difference, policy, classes)
+    trained = sweeper.sweep(answered.model.answer, exported.samples, stage="compare")
+    return parity.check(trained, exported, policy, answered.classes)
 
 
-def _golden(index: Index, outputs: Outputs, recipe: Recipe) -> tuple[tuple[Golden, ...], dict[str, bytes]]:
-    """Picks one frame of each class, then of each again, as long as they stay few and small."""
-    golden: list[Golden] = []
+def _golden(outputs: Outputs, sweeper: Sweeper) -> tuple[dict[str, Golden], dict[str, bytes]]:
+    """Picks one frame of each class, then of each again, as long as they stay few and small.
+
+    Returns:
+        Path of the image -> golden sample, and the files of the bundle.
+    """
+    golden: dict[str, Golden] = {}
     files: dict[str, bytes] = {}
     for row in _round_robin([s.labels for s in outputs.samples])[:_GOLDEN_FRAMES]:
-        frame = image.png(read_checked(index, outputs.samples[row], bits=recipe.input.bits))
-        if golden and sum(map(len, files.values())) + len(frame) > _GOLDEN_BYTES:
+        frame, name = sweeper.frame(outputs.samples[row]), f"golden/{len(golden) + 1:03d}"
+        new = {f"{name}.png": image.png(frame.image)}
+        if frame.template is not None:
+            new[f"{name}-template.png"] = image.png(frame.template)
+        if golden and sum(map(len, files.values())) + sum(map(len, new.values())) > _GOLDEN_BYTES:
             break
-        name = f"golden/{len(golden) + 1:03d}.png"
-        files[name] = frame
-        golden.append(Golden(file=name, scores=tuple(float(score) for score in outputs.scores[row])))
-    return tuple(golden), files
+        files |= new
+        first, *template = new
+        scores = tuple(float(score) for score in outputs.scores[row])
+        beside = template[0] if template else None
+        golden[frame.id] = Golden(file=first, scores=scores, template=beside, variant=frame.variant)
+    return golden, files
+
+
+def _templates(recipe: Recipe) -> tuple[Templates | None, dict[str, bytes]]:
+    """What the manifest says of templates, and the files of variants."""
+    settings = recipe.template
+    if settings is None:
+        return None, {}
+    pictures = {name: image.read(path, bits=recipe.input.bits) for name, path in variant_files(settings).items()}
+    files = {name: f"templates/{name}.png" for name in pictures}
+    told = Templates(compared=settings.compared, choose=settings.choose, variants=files)
+    return told, {files[name]: image.png(picture) for name, picture in pictures.items()}
 
 
 def _round_robin(labels: Sequence[tuple[str, ...]]) -> list[int]:

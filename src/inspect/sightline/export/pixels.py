@@ -21,7 +21,6 @@ from numpy.typing import NDArray
 
 from sightline import image
 from sightline.bundle.manifest import Metric
-from sightline.config import Preprocess
 from sightline.errors import DataError
 from sightline.export import intervals
 from sightline.export.sweep import Outputs
@@ -42,13 +41,12 @@ _GOOD, _DEFECTIVE, _REGIONS = range(3)  # what is counted in each bin: pixels, p
 _Floats = NDArray[np.float64]
 
 
-def pixel_figures(outputs: Outputs, index: Index, preprocess: Preprocess) -> tuple[Metric, ...]:
+def pixel_figures(outputs: Outputs, index: Index) -> tuple[Metric, ...]:
     """Pixel figures of one part, from its maps brought back over the frames, where its defects have masks.
 
     Args:
         outputs: The part with maps, of which each pixel's highest counts.
         index: Tells where the masks lie.
-        preprocess: What the frames went through.
 
     Raises:
         ImageError: A mask cannot be read any more.
@@ -57,8 +55,8 @@ def pixel_figures(outputs: Outputs, index: Index, preprocess: Preprocess) -> tup
     if not any(sample.mask for sample in outputs.samples if not sample.good):
         return ()
     tally = PixelTally()
-    for sample, maps in zip(outputs.samples, outputs.maps, strict=True):
-        heat = image.map_to_frame(maps.max(axis=0), (sample.height, sample.width), preprocess)
+    for sample, reading in zip(outputs.samples, outputs.readings, strict=True):
+        heat = reading.place.heat_to_frame(reading.maps.max(axis=0))
         tally.add(heat, _mask(sample, index), sample.unit)
     return tally.metrics()
 

@@ -14,11 +14,11 @@ from __future__ import annotations
 
 import logging
 import tempfile
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import onnx
@@ -32,8 +32,8 @@ from sightline.export.evaluate import auroc
 from sightline.export.graph import check
 from sightline.verdict import Policy
 
-BACKBONE = ".features."
-"""What the names of a backbone's weights have in common, and those of what stands behind it have not."""
+SEEING = (".features.", ".decoder.")
+"""What names of weights have in common that see, in backbone and decoder, and those that answer have not."""
 
 TOLERANCE = 0.02
 """Largest difference of a golden score that another processor or onnxruntime may show in int8."""
@@ -59,7 +59,19 @@ class Limits:
     auroc_loss: float = 0.005
 
 
-def quantized(model: bytes, frames: Iterable[NDArray[np.uint8]], *, within: str = BACKBONE) -> bytes:
+class Shown(NamedTuple):
+    """What a model is shown of one frame: RGB, uint8 (H, W, 3), preprocessed.
+
+    Attributes:
+        image: The frame.
+        template: What it is compared with; None of a model that does not compare.
+    """
+
+    image: NDArray[np.uint8]
+    template: NDArray[np.uint8] | None = None
+
+
+def quantized(model: bytes, frames: Iterable[Shown], *, within: Sequence[str] = SEEING) -> bytes:
     """Quantises an exported model's convolutions; all else stays in float32, the scores above all.
 
     A convolution whose answer is a map or a score must stay in float32: beyond what the frames show it would be
@@ -68,9 +80,8 @@ def quantized(model: bytes, frames: Iterable[NDArray[np.uint8]], *, within: str 
 
     Args:
         model: An ONNX file that keeps the contract.
-        frames: Preprocessed frames, each RGB, uint8 (H, W, 3), so an array (N, H, W, 3) will do; of the train part, so
-            that the gate judges on others. Some dozens suffice: 20 and 60 gave the same.
-        within: The convolutions are those whose weight has this in its name; all of them if empty.
+        frames: Of the train part, so that the gate judges on others. Some dozens suffice: 20 and 60 gave the same.
+        within: The convolutions are those whose weight has one of these in its name; all of them if empty.
 
     Returns:
         One ONNX file of the same face; the same input gives the same bytes.
@@ -160,16 +171,22 @@ def gate(agreement: Agreement, limits: Limits | None = None) -> str:
 class _Frames(CalibrationDataReader):  # type: ignore[misc]
     """Hands frames to onnxruntime in batches."""
 
-    def __init__(self, frames: Iterable[NDArray[np.uint8]], shape: tuple[int, int, int]) -> None:
-        images = [_checked(frame, shape) for frame in frames]
-        if not images:
+    def __init__(self, frames: Iterable[Shown], shape: tuple[int, int, int]) -> None:
+        shown = list(frames)
+        if not shown:
             raise ExportError("int8 needs frames to tell the range of activations from, got none")
-        self._batches = (np.stack(images[start : start + _BATCH]) for start in range(0, len(images), _BATCH))
+        some = (shown[start : start + _BATCH] for start in range(0, len(shown), _BATCH))
+        self._batches = (_stacked(batch, shape) for batch in some)
 
     def get_next(self) -> dict[str, NDArray[np.uint8]] | None:
         """The next batch by the name of the input, or None after the last."""
-        batch = next(self._batches, None)
-        return None if batch is None else {"image": batch}
+        return next(self._batches, None)
+
+
+def _stacked(batch: Sequence[Shown], shape: tuple[int, int, int]) -> dict[str, NDArray[np.uint8]]:
+    images = {"image": np.stack([_checked(one.image, shape) for one in batch])}
+    templates = [_checked(one.template, shape) for one in batch if one.template is not None]
+    return images | ({"template": np.stack(templates)} if templates else {})
 
 
 def _checked(frame: NDArray[np.uint8], shape: tuple[int, int, int]) -> NDArray[np.uint8]:
@@ -183,11 +200,15 @@ def _input_shape(graph: onnx.GraphProto) -> tuple[int, int, int]:
     return height, width, channels
 
 
-def _convolutions(graph: onnx.GraphProto, within: str) -> dict[str, str]:
+def _convolutions(graph: onnx.GraphProto, within: Sequence[str]) -> dict[str, str]:
     """Name of each convolution to quantise -> name of its weight, which is a constant."""
     constants = {tensor.name for tensor in graph.initializer}
     convolutions = {node.name: node.input[1] for node in graph.node if node.op_type == "Conv"}
-    found = {name: weight for name, weight in convolutions.items() if weight in constants and within in weight}
+    found = {
+        name: weight
+        for name, weight in convolutions.items()
+        if weight in constants and (not within or any(part in weight for part in within))
+    }
     if not found:
         raise ExportError(f"int8: expected convolutions with {within!r} in their weights' names, the model has none")
     return found

@@ -1,21 +1,21 @@
-"""Runs one part of the data through a model, in batches, with the preprocessing of the edge."""
+"""Runs one part of the data through a model, in batches, as the edge would read it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sightline import image
-from sightline.config import Preprocess
+from sightline.config import Recipe
 from sightline.dataset.scan import read_checked
+from sightline.dataset.views import Views, variant_of
+from sightline.errors import DataError
 from sightline.index import Index, Sample
 from sightline.runs import Progress
-
-Model = Callable[[NDArray[np.uint8]], tuple[NDArray[np.float32], NDArray[np.float32]]]
-"""uint8 (B, H, W, 3) -> scores (B, C) and maps (B, C, h, w)."""
+from sightline.runtime.reader import Model, Reader, Reading
+from sightline.verdict import Frame
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,40 +25,79 @@ class Outputs:
     Attributes:
         samples: The N rows of the index.
         scores: float32 (N, C).
-        maps: float32 (N, C, h, w).
+        readings: All that was said of each.
     """
 
     samples: tuple[Sample, ...]
     scores: NDArray[np.float32]
-    maps: NDArray[np.float32]
+    readings: tuple[Reading, ...]
 
 
-def sweep(
-    model: Model, samples: Sequence[Sample], index: Index, preprocess: Preprocess, *, stage: str, progress: Progress
-) -> Outputs:
-    """Scores samples in order.
+class Sweeper:
+    """Shows images of an index to models, each with its template where they have some.
 
     Args:
-        model: Network, exported session, or anything of that face.
-        samples: Rows of the index.
         index: Tells where the files lie.
-        preprocess: The recipe's.
-        stage: Name for the progress bar.
+        views: Makes what a model is shown of them.
         progress: Called after each batch.
-
-    Raises:
-        ImageError: An image cannot be read any more.
-        DataError: An image was changed since the index was made.
+        pair: Whether models take a template beside each image.
     """
-    scores, maps = [], []
-    for start in range(0, len(samples), preprocess.batch):
-        part = samples[start : start + preprocess.batch]
-        images = [image.prepare(read_checked(index, s, bits=preprocess.bits), preprocess) for s in part]
-        batch_scores, batch_maps = model(np.stack(images))
-        scores.append(batch_scores)
-        maps.append(batch_maps)
-        progress(stage, start + len(part), len(samples))
-    if not scores:  # the shape of the outputs is known only from an answer
-        probe = model(np.zeros((2, preprocess.height, preprocess.width, 3), np.uint8))
-        return Outputs((), probe[0][:0], probe[1][:0])
-    return Outputs(tuple(samples), np.concatenate(scores), np.concatenate(maps))
+
+    def __init__(self, index: Index, views: Views, progress: Progress, *, pair: bool) -> None:
+        self.index, self.spec = index, views.spec
+        self._views, self._progress, self._pair = views, progress, pair
+
+    @classmethod
+    def of(cls, index: Index, recipe: Recipe, progress: Progress) -> Sweeper:
+        """Of the images of a recipe.
+
+        Raises:
+            ImageError: A variant's template cannot be read.
+        """
+        views = Views.of_recipe(index, recipe.input, recipe.template)
+        return cls(index, views, progress, pair=recipe.pair)
+
+    def frame(self, sample: Sample) -> Frame:
+        """One image as a camera would give it.
+
+        Raises:
+            ImageError: It, or its template, cannot be read any more.
+            DataError: It was changed since the index was made.
+        """
+        picture = read_checked(self.index, sample, bits=self.spec.bits)
+        return Frame(picture, sample.path, self._views.own(sample), variant_of(sample))
+
+    def sweep(self, model: Model, samples: Sequence[Sample], *, stage: str) -> Outputs:
+        """Scores samples in order.
+
+        Args:
+            model: Network, exported session, or anything of that face.
+            samples: Rows of the index.
+            stage: Name for the progress bar.
+
+        Raises:
+            ImageError: An image cannot be read any more, or it is not fit to be inspected.
+            DataError: An image was changed since the index was made.
+        """
+        reader = Reader(model, self.spec, self._views.templates, pair=self._pair)
+        readings: list[Reading] = []
+        for start in range(0, len(samples), self.spec.batch):
+            part = samples[start : start + self.spec.batch]
+            try:
+                readings += reader.read([self.frame(sample) for sample in part])
+            except DataError:
+                for sample in part:  # whose fault it is
+                    self._read(reader, sample)
+                raise
+            self._progress(stage, start + len(part), len(samples))
+        if not readings:  # how many scores there are is known only from an answer
+            blank = np.zeros((2, self.spec.height, self.spec.width, 3), np.uint8)
+            return Outputs((), model(blank, blank if self._pair else None).scores[:0], ())
+        return Outputs(tuple(samples), np.stack([reading.scores for reading in readings]), tuple(readings))
+
+    def _read(self, reader: Reader, sample: Sample) -> None:
+        frame = self.frame(sample)
+        try:
+            reader.read([frame])
+        except DataError as error:
+            raise type(error)(f"{sample.path}: {error.message}", hint=error.hint) from error

@@ -3,6 +3,7 @@
 Everything here is numpy and OpenCV. Normalisation is not here: it lives in the model's graph.
 """
 
+from sightline.image.canvas import Place, corners_of, place
 from sightline.image.files import (
     LARGEST_FILE,
     SUFFIXES,
@@ -12,23 +13,48 @@ from sightline.image.files import (
     read,
     read_bytes,
     read_mask,
+    read_values,
     to_rgb,
 )
-from sightline.image.preprocess import content, evened, map_to_frame, prepare, resize
+from sightline.image.preprocess import PAD_GREY, content, evened, fitted, prepare, region, resize, unseen
+from sightline.image.register import Registration, back, best, register, warp
+from sightline.image.templates import Templates
+from sightline.image.tiles import Blend, Window, cut, merge, plan
+from sightline.image.views import View, view
 
 __all__ = [
     "LARGEST_FILE",
+    "PAD_GREY",
     "SUFFIXES",
+    "Blend",
+    "Place",
+    "Registration",
+    "Templates",
+    "View",
+    "Window",
+    "back",
+    "best",
     "content",
+    "corners_of",
+    "cut",
     "decode",
     "decode_raw",
     "evened",
-    "map_to_frame",
+    "fitted",
+    "merge",
+    "place",
+    "plan",
     "png",
     "prepare",
     "read",
     "read_bytes",
     "read_mask",
+    "read_values",
+    "region",
+    "register",
     "resize",
     "to_rgb",
+    "unseen",
+    "view",
+    "warp",
 ]

@@ -45,6 +45,18 @@ def read_mask(path: Path, *, name: str) -> NDArray[np.bool_]:
     return np.asarray(raw.reshape(*raw.shape[:2], -1).any(axis=2))
 
 
+def read_values(path: Path, *, name: str) -> NDArray[np.uint16]:
+    """Reads a mask as the numbers it holds, uint16 (H, W).
+
+    Raises:
+        ImageError: The file cannot be read or decoded, or it holds colours or fractions.
+    """
+    raw = decode_raw(read_bytes(path, name=name), name=name)
+    if raw.dtype not in (np.uint8, np.uint16) or (raw.ndim == 3 and (raw != raw[..., :1]).any()):
+        raise ImageError(f"{name}: expected a mask of one number a pixel, got colours or {raw.dtype}")
+    return np.asarray(raw if raw.ndim == 2 else raw[..., 0], np.uint16)
+
+
 def read_bytes(path: Path, *, name: str) -> bytes:
     """Reads an image file as it is stored, to be decoded.
 

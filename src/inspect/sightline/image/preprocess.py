@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from sightline.config import Preprocess
+from sightline.errors import ImageError
 
-_PAD_GREY = 114
+PAD_GREY = 114
+"""What lies beside a picture, and where nobody looks."""
+
+_SUBPIXEL = 4  # bits of a pixel's fraction that OpenCV draws polygons with
 
 _LIGHT_MEAN, _LIGHT_SPREAD = 127.5, 38.25
 """Grey levels that `Preprocess.light` brings a frame's mean and standard deviation to: 0.5 and 0.15 of the range."""
@@ -21,20 +27,85 @@ _LOCAL_LIGHT = 1 / 8
 
 
 def prepare(image: NDArray[np.uint8], spec: Preprocess) -> NDArray[np.uint8]:
-    """Brings an RGB image (H, W, 3) to the model's input (spec.height, spec.width, 3), uint8."""
+    """Brings an RGB image (H, W, 3) to the model's input (spec.height, spec.width, 3), uint8, in one look.
+
+    Raises:
+        ImageError: The image is smaller than its region of interest.
+    """
+    return fitted(region(image, spec), spec)
+
+
+def region(image: NDArray[np.uint8], spec: Preprocess) -> NDArray[np.uint8]:
+    """What is inspected of an RGB image (H, W, 3): in the colours asked for, cut out, and filled where nobody looks.
+
+    Raises:
+        ImageError: The image is smaller than its region of interest, or nothing of it is left.
+    """
     if spec.colour == "grey":
         image = np.repeat(np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), np.uint8)[..., None], 3, axis=2)
+    top, left, height, width = cut_out(image.shape[:2], spec)
+    hidden = unseen(image.shape[:2], spec)
+    image = image[top : top + height, left : left + width]
+    if hidden is None:
+        return image
+    return np.where(hidden[..., None], np.uint8(PAD_GREY), image)
+
+
+def cut_out(shape: tuple[int, int] | tuple[int, ...], spec: Preprocess) -> tuple[int, int, int, int]:
+    """The bounding box of the region of interest in an image of this (height, width): top, left, height, width.
+
+    Raises:
+        ImageError: The image does not hold it.
+    """
+    if spec.roi is None:
+        return 0, 0, shape[0], shape[1]
+    corners = np.array(spec.roi)
+    (left, top), (right, bottom) = np.floor(corners.min(0)).astype(int), np.ceil(corners.max(0)).astype(int)
+    if bottom > shape[0] or right > shape[1]:
+        raise ImageError(
+            f"expected an image of at least {right} x {bottom} pixels, which the region of interest reaches, "
+            f"got {shape[1]} x {shape[0]}"
+        )
+    return int(top), int(left), int(bottom - top), int(right - left)
+
+
+def unseen(shape: tuple[int, int] | tuple[int, ...], spec: Preprocess) -> NDArray[np.bool_] | None:
+    """(h, w) of the region of interest: the pixels where nobody looks; None if all of it is looked at."""
+    if spec.roi is None and not spec.ignore:
+        return None
+    top, left, height, width = cut_out(shape, spec)
+    hidden = np.zeros((height, width), np.uint8)
+    if spec.roi is not None:
+        hidden[:] = 1
+        _fill(hidden, spec.roi, (left, top), 0)
+    for outline in spec.ignore:
+        _fill(hidden, outline, (left, top), 1)
+    if hidden.all():
+        raise ImageError("nothing is left to inspect: the ignored regions cover the whole region of interest")
+    return hidden.astype(bool)
+
+
+def _fill(
+    canvas: NDArray[np.uint8], outline: Sequence[tuple[float, float]], origin: tuple[int, int], value: int
+) -> None:
+    """Gives the pixels whose middle lies in a polygon a value; its corners are edges of pixels, as boxes' are."""
+    corners = (np.array(outline) - origin - 0.5) * (1 << _SUBPIXEL)
+    cv2.fillPoly(canvas, [np.rint(corners).astype(np.int32)], value, shift=_SUBPIXEL)
+
+
+def fitted(image: NDArray[np.uint8], spec: Preprocess) -> NDArray[np.uint8]:
+    """Brings what is inspected, RGB (h, w, 3), to the model's size and light."""
     top, left, height, width = content(image.shape[:2], spec)
     resized = evened(resize(image, height, width), spec.light)
     if (height, width) == (spec.height, spec.width):
         return resized
-    canvas = np.full((spec.height, spec.width, 3), _PAD_GREY, np.uint8)
+    canvas = np.full((spec.height, spec.width, 3), PAD_GREY, np.uint8)
     canvas[top : top + height, left : left + width] = resized
     return canvas
 
 
 def content(shape: tuple[int, int] | tuple[int, ...], spec: Preprocess) -> tuple[int, int, int, int]:
-    """Where an image of this (height, width) lies in the model's input: top, left, height, width, in pixels."""
+    """Where a region of this (height, width) lies in the model's input: top, left, height, width, in pixels."""
     if spec.fit == "stretch":
         return 0, 0, spec.height, spec.width
     scale = min(spec.height / shape[0], spec.width / shape[1])
@@ -79,17 +150,3 @@ def evened(image: NDArray[np.uint8], light: str) -> NDArray[np.uint8]:
 def _window(values: NDArray[np.float32], sigma: float) -> NDArray[np.float32]:
     """The Gaussian mean around every pixel of (H, W); edges are mirrored."""
     return np.asarray(cv2.GaussianBlur(values, (0, 0), sigma, borderType=cv2.BORDER_REFLECT), np.float32)
-
-
-def map_to_frame(heat: NDArray[np.float32], shape: tuple[int, int], spec: Preprocess) -> NDArray[np.float32]:
-    """Brings a map of the model (h, w) back over the frame: float32 (H, W), padding cut away.
-
-    Args:
-        heat: One class's map, as coarse as the model gives it.
-        shape: Height and width of the frame before preprocessing.
-        spec: The preprocessing that the frame went through.
-    """
-    top, left, height, width = content(shape, spec)
-    full = cv2.resize(heat, (spec.width, spec.height), interpolation=cv2.INTER_LINEAR)
-    inside = np.ascontiguousarray(full[top : top + height, left : left + width])
-    return np.asarray(cv2.resize(inside, (shape[1], shape[0]), interpolation=cv2.INTER_LINEAR), np.float32)

@@ -12,12 +12,13 @@ from sightline.bundle import Bundle
 from sightline.bundle.bundle import Model
 from sightline.bundle.manifest import Golden, Precision
 from sightline.errors import BundleError
-from sightline.verdict import Reading
+from sightline.runtime.reader import Reading
+from sightline.verdict import Frame
 
 
 def check(
     bundle: Bundle,
-    read_batch: Callable[[Sequence[NDArray[np.uint8]]], list[Reading]],
+    read_batch: Callable[[Sequence[Frame]], list[Reading]],
     *,
     precision: Precision = "fp32",
 ) -> float:
@@ -39,7 +40,7 @@ def check(
     if not samples:
         raise BundleError(f"{model.label}: the self test needs golden samples, and the bundle holds none")
     # They are stored decoded, so with 8 bits whatever the camera gave.
-    frames = [image.decode(bundle.read(sample.file), name=sample.file) for sample in samples]
+    frames = [_frame(bundle, sample) for sample in samples]
     alone = [read_batch([frame])[0] for frame in frames]
     together = read_batch(frames)
     return max(
@@ -47,6 +48,14 @@ def check(
         for readings in (alone, together)
         for sample, reading in zip(samples, readings, strict=True)
     )
+
+
+def _frame(bundle: Bundle, sample: Golden) -> Frame:
+    def decoded(name: str) -> NDArray[np.uint8]:
+        return image.decode(bundle.read(name), name=name)
+
+    template = decoded(sample.template) if sample.template else None
+    return Frame(decoded(sample.file), sample.file, template, sample.variant)
 
 
 def _compare(model: Model, classes: Sequence[str], sample: Golden, reading: Reading) -> float:

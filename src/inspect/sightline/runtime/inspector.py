@@ -15,9 +15,12 @@ from sightline import image
 from sightline.bundle import Bundle
 from sightline.bundle.manifest import Precision
 from sightline.errors import BundleError, ImageError, SightlineError
+from sightline.image import Templates
 from sightline.runtime import golden
+from sightline.runtime.defects import defects_of
+from sightline.runtime.reader import Reader, Reading
 from sightline.runtime.session import Session
-from sightline.verdict import Frame, Outcome, Reading, Verdict
+from sightline.verdict import Frame, Outcome, Verdict
 
 Source = Frame | NDArray[np.generic] | Path | str
 """What can be inspected: a frame, an array (grey, RGB or RGBA; 8 or 16 bits), or the path of an image file."""
@@ -67,8 +70,9 @@ class Inspector:
         self._session = Session(model.file, threads=threads)
         self.threads = self._session.threads
         self._check_manifest()
-        spec = self.manifest.input
-        self._session.run(np.zeros((1, spec.height, spec.width, 3), np.uint8))
+        self._reader = Reader(self._session.run, self.manifest.input, templates_of(bundle), pair=self._session.pair)
+        blank = np.zeros((1, self._session.height, self._session.width, 3), np.uint8)
+        self._session.run(blank, blank if self._session.pair else None)
 
     @classmethod
     def open(
@@ -111,8 +115,9 @@ class Inspector:
         reading: Reading | None = None
         try:
             frame = self._frame(source)
-            (reading,) = self._read([frame])
-            verdict = self.manifest.policy.decide(reading.scores, self.manifest.classes)
+            (reading,) = self._reader.read([frame])
+            located = None if self.manifest.locate is None else defects_of(reading, self.manifest)
+            verdict = self.manifest.policy.decide(reading.scores, self.manifest.classes, located)
         except SightlineError as error:
             verdict = Verdict(Outcome.NOT_INSPECTED, (error.message,))
         except (MemoryError, cv2.error) as error:
@@ -143,7 +148,7 @@ class Inspector:
             ImageError: An image cannot be decoded or is not fit to be inspected.
             BundleError: The model failed.
         """
-        return self._read([self._frame(source) for source in sources]) if sources else []
+        return self._reader.read([self._frame(source) for source in sources])
 
     def _frame(self, source: Source) -> Frame:
         bits = self.manifest.input.bits
@@ -153,23 +158,50 @@ class Inspector:
         pixels = source.image if isinstance(source, Frame) else source
         if not isinstance(pixels, np.ndarray):
             raise ImageError(f"expected a frame, an array or the path of an image, got {type(pixels).__name__}")
-        return Frame(image.to_rgb(pixels, name=name or "frame", bits=bits), name)
-
-    def _read(self, frames: Sequence[Frame]) -> list[Reading]:
-        batch = np.stack([image.prepare(frame.image, self.manifest.input) for frame in frames])
-        scores, maps = self._session.run(batch)
-        return [Reading(*row) for row in zip(scores, maps, strict=True)]
+        frame = Frame(image.to_rgb(pixels, name=name or "frame", bits=bits), name)
+        if not isinstance(source, Frame):
+            return frame
+        own = source.template
+        return replace(
+            frame,
+            template=None if own is None else image.to_rgb(own, name=f"template of {name or 'frame'}", bits=bits),
+            variant=source.variant,
+        )
 
     def _check_manifest(self) -> None:
         spec, classes = self.manifest.input, len(self.manifest.classes)
-        expected = (spec.height, spec.width, classes)
-        found = (self._session.height, self._session.width, self._session.classes)
+        pair = self.manifest.templates is not None and self.manifest.templates.compared
+        boxed = self.manifest.locate is not None and self.manifest.locate.by == "boxes"
+        expected = (spec.height, spec.width, classes, pair, boxed)
+        found = (
+            self._session.height,
+            self._session.width,
+            self._session.classes,
+            self._session.pair,
+            self._session.boxed,
+        )
         if expected != found:
             raise BundleError(
-                "the model is not the one that the manifest describes: expected height, width and number of classes "
-                f"{expected}, the model has {found}",
+                "the model is not the one that the manifest describes: expected height, width, number of classes, and "
+                f"whether it takes templates and gives boxes {expected}, the model has {found}",
                 hint="Export the bundle again.",
             )
+
+
+def templates_of(bundle: Bundle) -> Templates | None:
+    """The templates that a bundle holds; None if its frames need none.
+
+    Raises:
+        BundleError: One of them cannot be decoded.
+    """
+    settings = bundle.manifest.templates
+    if settings is None:
+        return None
+    try:
+        variants = {name: image.decode(bundle.read(file), name=file) for name, file in settings.variants.items()}
+    except ImageError as error:
+        raise BundleError(f"{bundle.path}: {error.message}") from error
+    return Templates(variants, settings.choose, bundle.manifest.input)
 
 
 def _name(source: Source) -> str:

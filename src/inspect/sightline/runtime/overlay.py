@@ -70,7 +70,8 @@ def draw_heat(
     if inspection.reading is None or named is None:
         return picture
     number = manifest.classes.index(named)
-    seen = image.map_to_frame(inspection.reading.maps[number], picture.shape[:2], manifest.input)
+    over = inspection.reading.place.heat_to_frame(inspection.reading.maps[number])
+    seen = np.asarray(cv2.resize(over, picture.shape[1::-1], interpolation=cv2.INTER_LINEAR), np.float32)
     on_scores = manifest.method == "anomaly" and label is None
     heat = beyond(seen, manifest.policy) if on_scores else scale(seen)
     if on_scores and heat.max() < _HOT:  # the frame reaches the threshold as a whole, and no place does by itself

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
 import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
@@ -10,8 +13,9 @@ from onnxruntime.capi import onnxruntime_pybind11_state
 from sightline.errors import BundleError
 from sightline.runtime.threads import default_threads
 
-_INPUT = "image"
-_OUTPUTS = ("scores", "maps")
+_INPUT, _TEMPLATE = "image", "template"
+_OUTPUTS, _BOXES = ("scores", "maps"), "boxes"
+_ROW = 6  # x1, y1, x2, y2, score, class
 
 # onnxruntime's errors have no common base but Exception.
 _ORT_ERRORS: tuple[type[Exception], ...] = (
@@ -22,6 +26,24 @@ _ORT_ERRORS: tuple[type[Exception], ...] = (
     ),
     UnicodeDecodeError,  # a name in the model, or onnxruntime's message about it, is no text
 )
+
+
+_Values = Mapping[str, Any]
+
+
+class Answer(NamedTuple):
+    """What a model says about B frames.
+
+    Attributes:
+        scores: float32 (B, C), calibrated probability per defect type.
+        maps: float32 (B, C, h, w), where.
+        boxes: float32 (B, K, 6): x1, y1, x2, y2 in pixels of the input, score, class; a score of 0 is filling. None of
+            a model that gives no boxes.
+    """
+
+    scores: NDArray[np.float32]
+    maps: NDArray[np.float32]
+    boxes: NDArray[np.float32] | None = None
 
 
 class Session:
@@ -35,6 +57,8 @@ class Session:
         height: Rows of the input, in pixels.
         width: Columns of the input, in pixels.
         classes: How many defect types the model scores.
+        pair: Whether it takes a template beside each frame.
+        boxed: Whether it gives boxes.
         threads: As given, or the default.
 
     Raises:
@@ -50,54 +74,71 @@ class Session:
                 providers=["CPUExecutionProvider"],
                 enable_fallback=0,  # a second attempt would be the same, and is announced on standard output
             )
-            self.height, self.width, self.classes = self._check_contract()
+            inputs, outputs = self._check_names()
+            self.pair, self.boxed = _TEMPLATE in inputs, _BOXES in outputs
+            self.height, self.width, self.classes = _check_shapes(inputs, outputs)
         except _ORT_ERRORS as error:
             raise BundleError(
                 f"onnxruntime {onnxruntime.__version__} cannot load the model: {_first_line(error)}",
                 hint="Export the bundle again, or update onnxruntime.",
             ) from error
 
-    def run(self, batch: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    def run(self, batch: NDArray[np.uint8], templates: NDArray[np.uint8] | None = None) -> Answer:
         """Scores a batch of preprocessed frames.
 
         Args:
             batch: RGB, uint8 (B, H, W, 3).
-
-        Returns:
-            Scores, float32 (B, C), and maps, float32 (B, C, h, w).
+            templates: What they are compared with, likewise; None of a model that does not compare.
 
         Raises:
-            BundleError: The model failed, or its answer has another shape than the contract says.
+            BundleError: The model failed, its answer has another shape than the contract says, or templates are missing
+                or too many.
         """
+        if (templates is not None) != self.pair:
+            raise BundleError(f"the model takes {'a template beside each frame' if self.pair else 'no templates'}")
+        given = {_INPUT: batch} | ({} if templates is None else {_TEMPLATE: templates})
         try:
-            scores, maps = self._session.run(_OUTPUTS, {_INPUT: batch})
+            found = self._session.run((*_OUTPUTS, *((_BOXES,) if self.boxed else ())), given)
         except _ORT_ERRORS as error:
             raise BundleError(f"the model failed: {_first_line(error)}") from error
-        if scores.shape != (len(batch), self.classes) or maps.shape[:2] != scores.shape or maps.ndim != 4:
-            raise BundleError(
-                f"the model failed: for {len(batch)} frames and {self.classes} classes it answered "
-                f"with scores {scores.shape} and maps {maps.shape}"
+        answer = Answer(*found)
+        scores, maps, boxes = answer
+        fits = boxes is None or (boxes.ndim == 3 and (len(boxes), boxes.shape[2]) == (len(batch), _ROW))
+        if scores.shape != (len(batch), self.classes) or maps.shape[:2] != scores.shape or maps.ndim != 4 or not fits:
+            told = f"scores {scores.shape} and maps {maps.shape}" + (
+                "" if boxes is None else f" and boxes {boxes.shape}"
             )
-        return scores, maps
+            raise BundleError(
+                f"the model failed: for {len(batch)} frames and {self.classes} classes it answered with {told}"
+            )
+        return answer
 
-    def _check_contract(self) -> tuple[int, int, int]:
-        """Height, width and number of classes, from a model whose declared inputs and outputs keep the contract."""
+    def _check_names(self) -> tuple[_Values, _Values]:
+        """Inputs and outputs by name, from a model that has those of the contract."""
         inputs = {value.name: value for value in self._session.get_inputs()}
         outputs = {value.name: value for value in self._session.get_outputs()}
-        if set(inputs) != {_INPUT} or set(outputs) != set(_OUTPUTS):
+        if set(inputs) - {_TEMPLATE} != {_INPUT} or set(outputs) - {_BOXES} != set(_OUTPUTS):
             raise _broken("input image and outputs scores and maps", f"{sorted(inputs)} and {sorted(outputs)}")
-        image, scores, maps = inputs[_INPUT], outputs["scores"], outputs["maps"]
-        types = (image.type, scores.type, maps.type)
-        if types != ("tensor(uint8)", "tensor(float)", "tensor(float)"):
-            raise _broken("uint8 in and float32 out", ", ".join(types))
-        match image.shape, scores.shape, maps.shape:
-            case [batch, int(height), int(width), 3], [_, int(classes)], [_, also, _, _] if also == classes:
-                if not isinstance(batch, int):
-                    return height, width, classes
-        raise _broken(
-            "image [batch, H, W, 3], scores [batch, C] and maps [batch, C, h, w] with any batch and fixed H, W and C",
-            f"image {image.shape}, scores {scores.shape} and maps {maps.shape}",
-        )
+        return inputs, outputs
+
+
+def _check_shapes(inputs: _Values, outputs: _Values) -> tuple[int, int, int]:
+    """Height, width and number of classes, from a model whose declared inputs and outputs keep the contract."""
+    image, scores, maps = inputs[_INPUT], outputs["scores"], outputs["maps"]
+    types = (*(value.type for value in inputs.values()), *(value.type for value in outputs.values()))
+    if types != ("tensor(uint8)",) * len(inputs) + ("tensor(float)",) * len(outputs):
+        raise _broken("uint8 in and float32 out", ", ".join(types))
+    beside = inputs.get(_TEMPLATE, image)
+    if beside.shape[1:] != image.shape[1:]:
+        raise _broken("a template of the frame's size", f"{beside.shape} beside {image.shape}")
+    match image.shape, scores.shape, maps.shape:
+        case [batch, int(height), int(width), 3], [_, int(classes)], [_, also, _, _] if also == classes:
+            if not isinstance(batch, int):
+                return height, width, classes
+    raise _broken(
+        "image [batch, H, W, 3], scores [batch, C] and maps [batch, C, h, w] with any batch and fixed H, W and C",
+        f"image {image.shape}, scores {scores.shape} and maps {maps.shape}",
+    )
 
 
 def session_options(threads: int) -> onnxruntime.SessionOptions:

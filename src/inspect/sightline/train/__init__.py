@@ -10,10 +10,12 @@ from collections.abc import Callable
 
 from sightline.config import Recipe
 from sightline.runs import Progress, RunFolder, silent
-from sightline.train import anomaly, epochs
-from sightline.train.tasks.classify import LabelSpace
+from sightline.train import anomaly, compare, epochs
+from sightline.train.networks import Network
+from sightline.train.networks.dense import Dense
+from sightline.train.tasks.classify import Classification, LabelSpace
 
-__all__ = ["LabelSpace", "anomaly", "check", "epochs", "fit"]
+__all__ = ["Classification", "Dense", "LabelSpace", "Network", "anomaly", "check", "compare", "epochs", "fit"]
 
 
 def fit(run: RunFolder, *, progress: Progress = silent, after_epoch: Callable[[], None] = lambda: None) -> None:
@@ -30,6 +32,8 @@ def fit(run: RunFolder, *, progress: Progress = silent, after_epoch: Callable[[]
     """
     if run.recipe.task == "anomaly":
         anomaly.fit(run, progress=progress)
+    elif run.recipe.task == "compare":
+        compare.fit(run, progress=progress)
     else:
         epochs.fit(run, after_epoch=after_epoch)
 
@@ -41,4 +45,4 @@ def check(recipe: Recipe) -> None:
         ConfigError: albumentations does not know a transform or a parameter.
         TrainError: Backbone, layer, weights or precision cannot be had.
     """
-    (anomaly if recipe.task == "anomaly" else epochs).check(recipe)
+    {"anomaly": anomaly.check, "compare": compare.check}.get(recipe.task, epochs.check)(recipe)

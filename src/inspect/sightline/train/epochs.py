@@ -7,20 +7,18 @@ import signal
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from lightning.fabric.utilities.warnings import PossibleUserWarning
 from lightning.pytorch import Callback, Trainer
 from lightning.pytorch.callbacks import LambdaCallback
-from torch import Tensor
 from torch.utils import deterministic
 from torch.utils.data import DataLoader
 from tqdm import tqdm
 
 from sightline.config import Recipe
 from sightline.dataset.augment import Pipeline
-from sightline.dataset.loader import ImageDataset, batches
 from sightline.errors import TrainError
 from sightline.index import Split
 from sightline.runs import RunFolder
@@ -28,15 +26,16 @@ from sightline.train import checkpoint
 from sightline.train.callbacks import BEST, LAST, Bar, Keeper, Seeds
 from sightline.train.learner import Learner
 from sightline.train.machine import keep_freed_memory
-from sightline.train.networks import Network, build, load_weights
+from sightline.train.networks import build, dense, load_weights
+from sightline.train.networks.network import Trained
 from sightline.train.networks.norm import is_folded, unfold
 from sightline.train.origin import check_same
-from sightline.train.tasks.classify import LabelSpace, class_weights
+from sightline.train.tasks import Task, of_run
 
 _GRADIENT_NORM = 5.0
 _UNFOLD_BATCHES = 32
 
-_Loader = DataLoader[tuple[Tensor, Tensor]]
+_Loader = DataLoader[Any]
 
 
 def fit(run: RunFolder, *, after_epoch: Callable[[], None] = lambda: None) -> None:
@@ -60,17 +59,16 @@ def fit(run: RunFolder, *, after_epoch: Callable[[], None] = lambda: None) -> No
             return
     run.forget_after(state["events"] if state else run.events_before_training())
     keep_freed_memory()
-    space = _label_space(run)
-    train = _loader(run, space, Split.TRAIN, first_epoch=state["epochs"] if state else 0)
-    validate = _loader(run, space, Split.VALIDATE)
-    _check(run, space, train, validate)
+    task = of_run(run)
+    task.check()
+    train = task.loader(Split.TRAIN, first_epoch=state["epochs"] if state else 0)
+    validate = task.loader(Split.VALIDATE)
+    _check(run, train, validate)
     torch.manual_seed(recipe.seed)
-    network = build(recipe.model, space.outputs, recipe.input)
+    network = task.network()
     if state is None:
-        _initialise(network, recipe, train)
-    targets = space.targets(run.index.part(Split.TRAIN))
-    weights = class_weights(targets, recipe.train.class_weights, multi_label=space.multi_label)
-    learner = Learner(network, space, recipe.train, weights, steps=recipe.train.epochs * len(train))
+        _initialise(network, task, recipe, train)
+    learner = Learner(network, task, recipe.train, steps=recipe.train.epochs * len(train))
     with _quiet(), _interruptible(run):
         then = LambdaCallback(on_train_epoch_end=lambda *_: after_epoch())
         trainer = _trainer(recipe, [Seeds(recipe.seed), Keeper(run), Bar(), then])
@@ -92,63 +90,29 @@ def check(recipe: Recipe) -> None:
         TrainError: Backbone, layer, weights or precision cannot be had.
     """
     Pipeline(recipe.augment, recipe.input)
-    load_weights(build(recipe.model, 2, recipe.input), recipe.model)
+    network = dense.build(recipe, 2) if recipe.dense else build(recipe.model, 2, recipe.input)
+    load_weights(network, recipe.model)
     _precision(recipe)
 
 
-def load(run: RunFolder) -> tuple[Network, LabelSpace]:
-    """The network of the best epoch, in evaluation mode, and what its outputs mean.
+def load(run: RunFolder) -> tuple[Trained, Task]:
+    """The network of the best epoch, in evaluation mode, and the task that it learned.
 
     Raises:
         TrainError: The run has no finished epoch, its checkpoint is damaged, or what it was trained from was changed.
     """
     best = checkpoint.load(run.checkpoints / BEST)
     check_same(run, best["run"])
-    space = _label_space(run)
-    network = build(run.recipe.model, space.outputs, run.recipe.input)
+    task = of_run(run)
+    network = task.network()
     try:
         network.load_state_dict(best["network"])
     except (KeyError, RuntimeError, TypeError) as error:
         raise TrainError(f"{run.checkpoints / BEST} holds other weights than the recipe's network has") from error
-    return network.eval(), space
+    return network.eval(), task
 
 
-def _label_space(run: RunFolder) -> LabelSpace:
-    return LabelSpace.of(run.index, multi_label=run.recipe.multi_label)
-
-
-def _loader(run: RunFolder, space: LabelSpace, split: Split, *, first_epoch: int = 0) -> _Loader:
-    recipe, samples, training = run.recipe, run.index.part(split), split is Split.TRAIN
-    dataset = ImageDataset(
-        run.index,
-        samples,
-        space.targets(samples),
-        recipe.input,
-        augment=Pipeline(recipe.augment, recipe.input) if training else None,
-        seed=recipe.seed,
-        cache=recipe.train.cache,
-    )
-    return batches(
-        dataset,
-        batch_size=recipe.train.batch_size,
-        seed=recipe.seed if training else None,
-        first_epoch=first_epoch,
-        workers=recipe.train.workers,
-    )
-
-
-def _check(run: RunFolder, space: LabelSpace, train: _Loader, validate: _Loader) -> None:
-    if space.outputs < 2 and not space.multi_label:
-        raise TrainError(
-            f"expected at least two kinds of images to tell apart, got {', '.join(space.classes) or 'good'} alone",
-            hint="Add images of good parts or of another defect.",
-        )
-    if run.index.multi_label and not space.multi_label:
-        several = sum(len(sample.labels) > 1 for sample in run.index.samples)
-        raise TrainError(
-            f"multi_label: expected true, for {several} images show several types, got false",
-            hint="Leave it out: the data decide. Or leave those images out.",
-        )
+def _check(run: RunFolder, train: _Loader, validate: _Loader) -> None:
     if not len(train):
         raise TrainError("expected images in the train part, but it is empty", hint="Lower the shares in data.split.")
     if run.recipe.train.patience and not len(validate):
@@ -158,14 +122,14 @@ def _check(run: RunFolder, space: LabelSpace, train: _Loader, validate: _Loader)
         )
 
 
-def _initialise(network: Network, recipe: Recipe, train: _Loader) -> None:
+def _initialise(network: Trained, task: Task, recipe: Recipe, train: _Loader) -> None:
     """Gives a new network its weights, and batch normalisation what it needs to be trained."""
     report = load_weights(network, recipe.model)
     if report is not None:
         tqdm.write(report.text())
     if recipe.model.batch_norm == "train" and report is not None and is_folded(network):
         tqdm.write("batch normalisation was folded into the weights: its statistics are set from the train part")
-        unfold(network, (batch for (batch, _), _ in zip(train, range(_UNFOLD_BATCHES), strict=False)))
+        unfold(network, (task.inputs(batch) for batch, _ in zip(train, range(_UNFOLD_BATCHES), strict=False)))
         network.train()
 
 

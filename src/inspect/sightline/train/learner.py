@@ -15,15 +15,12 @@ from torch.optim.swa_utils import AveragedModel
 from typing_extensions import override
 
 from sightline.config.recipe import Training
-from sightline.train.networks import Network
-from sightline.train.tasks import classify
-from sightline.train.tasks.classify import LabelSpace
-
-Batch = tuple[Tensor, Tensor]
+from sightline.train.networks.network import Trained
+from sightline.train.tasks.task import Task
 
 
 class Learner(LightningModule):
-    """Trains a network to classify.
+    """Trains the network of a task.
 
     Attributes:
         network: Is trained.
@@ -31,29 +28,26 @@ class Learner(LightningModule):
 
     Args:
         network: Is trained in place.
-        space: What its outputs mean.
+        task: What it learns.
         settings: The recipe's section.
-        weights: (K,) class weights.
         steps: Optimiser steps in all.
     """
 
-    def __init__(self, network: Network, space: LabelSpace, settings: Training, weights: Tensor, steps: int) -> None:
+    def __init__(self, network: Trained, task: Task, settings: Training, steps: int) -> None:
         super().__init__()
         self.network = network.to(memory_format=torch.channels_last)
         self.figures: dict[str, float] = {}
-        self._space, self._settings, self._steps = space, settings, steps
-        self.register_buffer("weights", weights, persistent=False)
-        self.weights: Tensor
+        self._task, self._settings, self._steps = task, settings, steps
         self._average = self._averaged_copy() if settings.average > 0 else None
         self._losses: list[Tensor] = []
-        self._answers: list[Batch] = []
+        self._answers: list[tuple[Tensor, ...]] = []
 
     @property
-    def judged(self) -> Network:
+    def judged(self) -> Trained:
         """The network that is validated and kept: with averaged weights, if the recipe asks for them."""
         if self._average is None:
             return self.network
-        return cast("Network", self._average.module)
+        return cast("Trained", self._average.module)
 
     @override
     def on_train_epoch_start(self) -> None:
@@ -65,15 +59,9 @@ class Learner(LightningModule):
         self._losses = []
 
     @override
-    def training_step(self, batch: Batch, number: int) -> Tensor:
+    def training_step(self, batch: Any, number: int) -> Tensor:
         """Loss of one batch."""
-        loss = classify.loss(
-            self.network(batch[0])[0],
-            batch[1],
-            multi_label=self._space.multi_label,
-            weights=self.weights,
-            smoothing=self._settings.label_smoothing,
-        )
+        loss = self._task.loss(self.network, batch)
         self._losses.append(loss.detach())
         return loss
 
@@ -89,16 +77,15 @@ class Learner(LightningModule):
         self._answers = []
 
     @override
-    def validation_step(self, batch: Batch, number: int) -> None:
+    def validation_step(self, batch: Any, number: int) -> None:
         """Answers one batch of the validate part."""
-        self._answers.append((self.judged(batch[0])[0].float().cpu(), batch[1].cpu()))
+        self._answers.append(self._task.answer(self.judged, batch))
 
     def sum_up(self) -> None:
         """Sets `figures` at the end of an epoch."""
         self.figures = {"train/loss": float(torch.stack(self._losses).mean())} if self._losses else {}
         if self._answers:
-            logits, targets = (torch.cat(parts) for parts in zip(*self._answers, strict=True))
-            found = classify.figures(logits, targets, multi_label=self._space.multi_label)
+            found = self._task.figures(self._answers)
             self.figures |= {f"validate/{name}": value for name, value in found.items()}
         self.figures["train/learning_rate"] = self.optimizers().param_groups[0]["lr"]  # type: ignore[union-attr]
 
@@ -110,8 +97,9 @@ class Learner(LightningModule):
         return {"optimizer": optimiser, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
     def _groups(self) -> Iterator[dict[str, Any]]:
-        """The head first, then the backbone from its depth; biases and scales of norms are not decayed."""
-        for depth, parameters in enumerate([dict(self.network.head.named_parameters()), *reversed(self._layers())]):
+        """What is new first, then the backbone from its depth; biases and scales of norms are not decayed."""
+        new = {name: p for name, p in self.network.named_parameters() if not name.startswith("features.")}
+        for depth, parameters in enumerate([new, *reversed(self._layers())]):
             scaled = self._settings.learning_rate * self._settings.layer_decay**depth
             for decays in (True, False):
                 chosen = [p for p in parameters.values() if (p.ndim > 1) == decays]

@@ -23,9 +23,12 @@ from sightline.config.readers import Reader
 from sightline.config.recipe import Data
 from sightline.dataset.readers.alone import GoodAlone
 from sightline.dataset.readers.coco import Coco
+from sightline.dataset.readers.cvat import Cvat
+from sightline.dataset.readers.deeppcb import Deeppcb
 from sightline.dataset.readers.elpv import Elpv
 from sightline.dataset.readers.folders import Folders, no_class_folder
 from sightline.dataset.readers.kolektor import Kolektor
+from sightline.dataset.readers.labelme import Labelme
 from sightline.dataset.readers.layout import Layout, counted, images, listed, logger, subfolders, walk
 from sightline.dataset.readers.mapping import map_labels
 from sightline.dataset.readers.masks import Masks
@@ -53,6 +56,9 @@ LAYOUTS: dict[str, type[Layout[Any]]] = {
     "coco": Coco,
     "yolo": Yolo,
     "voc": Voc,
+    "labelme": Labelme,
+    "cvat": Cvat,
+    "deeppcb": Deeppcb,
     "good": GoodAlone,
     "index": Saved,
 }
@@ -62,7 +68,7 @@ LAYOUTS: dict[str, type[Layout[Any]]] = {
 _WHEN_NOTHING_ELSE_FITS = ("folders", "index")
 
 
-_NAME_THEIR_IMAGES = ("csv", "elpv", "coco", "index")
+_NAME_THEIR_IMAGES = ("csv", "elpv", "coco", "cvat", "index")
 
 
 def read(data: Data) -> Index:
@@ -159,7 +165,7 @@ def _no_image(root: Path) -> DataError:
 
 
 def _refuse_missing(root: Path, rows: Sequence[Sample]) -> None:
-    named = [name for row in rows for name in (row.path, row.mask) if name is not None]
+    named = [name for row in rows for name in (row.path, row.mask, row.template) if name is not None]
     missing = [name for name in named if not os.path.isfile(root / name)]  # noqa: PTH113 - false for too long a name
     if missing:
         these = f"{len(missing):,} of {counted(len(named), 'file')} that the labels name"

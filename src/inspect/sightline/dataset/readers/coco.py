@@ -11,17 +11,8 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from sightline.config.readers import CocoReader
-from sightline.dataset.readers.layout import (
-    Layout,
-    around,
-    box,
-    clean_path,
-    counted,
-    images,
-    logger,
-    polygon,
-    read_text,
-)
+from sightline.dataset.readers.layout import Layout, around, box, clean_path, folder_of, polygon, read_text
+from sightline.dataset.readers.runlength import coco_mask, outlines
 from sightline.errors import DataError
 from sightline.index import Box, Polygon, Sample
 
@@ -51,7 +42,7 @@ class _Annotation(_Part):
     image_id: _Id
     category_id: _Id
     bbox: tuple[_Number, _Number, _Number, _Number] | tuple[()] | None = None  # x, y, width, height
-    segmentation: list[list[_Number]] | dict[str, Any] = []  # outlines, or a run-length mask
+    segmentation: list[list[_Number]] | dict[str, Any] | None = None  # outlines, or a run-length mask
     iscrowd: int = 0
 
 
@@ -64,7 +55,8 @@ class _File(_Part):
 class Coco(Layout[CocoReader]):
     """Boxes and outlines by image. An image without annotations is good.
 
-    A region marked as a crowd labels its image and is no box; run-length masks are left out, their boxes kept.
+    A run-length mask becomes the outlines of its parts, without their holes. A region marked as a crowd labels its
+    image and keeps its outlines, but is no box: it may hold several things.
     """
 
     def rows(self) -> Iterator[Sample]:
@@ -91,9 +83,6 @@ class Coco(Layout[CocoReader]):
         for number, image in enumerate(content.images):
             path = folder / clean_path(image.file_name, folder, where=f"{file}, images[{number}]")
             yield _sample(self.relative(path), image, by_image[image.id], names)
-        masks = sum(isinstance(annotation.segmentation, dict) for annotation in content.annotations)
-        if masks:
-            logger.warning("%s: %s not read, only their boxes", file, counted(masks, "run-length mask"))
 
     @classmethod
     def detect(cls, root: Path) -> CocoReader | None:
@@ -113,14 +102,13 @@ class Coco(Layout[CocoReader]):
 
 
 def _settings(root: Path, file: Path) -> CocoReader:
-    stated = next((image.file_name.replace("\\", "/") for image in _load(file).images), "")
-    path = next((path for path in images(root) if path.as_posix().endswith(f"/{stated}")), None)
-    if path is None:
+    stated = next((image.file_name for image in _load(file).images), "")
+    folder = folder_of(root, stated)
+    if folder is None:
         raise DataError(
             f"{file} names the image {stated!r}, which is not in {root}",
             hint="Take the folder that holds the images too.",
         )
-    folder = path.parents[stated.count("/")]
     return CocoReader(kind="coco", file=file.relative_to(root).as_posix(), images=folder.relative_to(root).as_posix())
 
 
@@ -158,12 +146,11 @@ def _sample(path: str, image: _Image, annotations: Sequence[tuple[str, _Annotati
     size = (image.width, image.height)
     boxes, polygons = list[Box](), list[Polygon]()
     for where, annotation in annotations:
+        label = names[annotation.category_id]
+        drawn = [polygon(outline, label, size, where=where) for outline in _outlines(annotation, size, where)]
+        polygons += drawn
         if annotation.iscrowd:
             continue
-        label = names[annotation.category_id]
-        outlines = annotation.segmentation if isinstance(annotation.segmentation, list) else []
-        drawn = [polygon(outline, label, size, where=where) for outline in outlines]
-        polygons += drawn
         if annotation.bbox:
             x, y, width, height = annotation.bbox
             boxes.append(box((x, y, x + width, y + height), label, size, where=where))
@@ -171,3 +158,9 @@ def _sample(path: str, image: _Image, annotations: Sequence[tuple[str, _Annotati
             boxes.append(box(around(drawn), label, size, where=where))
     labels = tuple(sorted({names[annotation.category_id] for _, annotation in annotations}))
     return Sample(path=path, labels=labels, boxes=tuple(boxes), polygons=tuple(polygons))
+
+
+def _outlines(annotation: _Annotation, size: tuple[int, int], where: str) -> list[list[float]]:
+    if isinstance(annotation.segmentation, dict):
+        return outlines(coco_mask(annotation.segmentation, size, where=where))
+    return annotation.segmentation or []

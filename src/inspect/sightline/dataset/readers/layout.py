@@ -153,6 +153,13 @@ def images(folder: Path) -> Iterator[Path]:
     return (path for path in walk(folder) if path.suffix.lower() in SUFFIXES)
 
 
+def folder_of(root: Path, stated: str) -> Path | None:
+    """The folder from which an annotation file names an image, found by looking; None if the image is nowhere."""
+    name = stated.replace("\\", "/")
+    path = next((path for path in images(root) if path.as_posix().endswith(f"/{name}")), None)
+    return path.parents[name.count("/")] if path else None
+
+
 def subfolders(folder: Path) -> list[str]:
     """Names of the visible folders directly inside a folder, sorted, without those that `walk` leaves out.
 

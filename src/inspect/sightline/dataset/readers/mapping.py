@@ -67,10 +67,13 @@ def _tidy(label: str, where: str) -> str:
 def _relabel(row: Sample, meaning: dict[str, str | None] | dict[str, str]) -> Sample:
     """The row in other words; labels without a meaning vanish, and what they marked with them."""
     labels = tuple(sorted({new for label in row.labels if (new := meaning[label])}))
-    boxes, polygons = _remark(row.boxes, meaning), _remark(row.polygons, meaning)
-    if (labels, boxes, polygons) == (row.labels, row.boxes, row.polygons):
-        return row
-    return row.model_copy(update={"labels": labels, "boxes": boxes, "polygons": polygons})
+    told = {
+        "labels": labels,
+        "boxes": _remark(row.boxes, meaning),
+        "polygons": _remark(row.polygons, meaning),
+        "mask_values": {value: new for value, label in row.mask_values.items() if (new := meaning[label])},
+    }
+    return row if all(getattr(row, name) == value for name, value in told.items()) else row.model_copy(update=told)
 
 
 def _remark(marks: Sequence[_MarkT], meaning: dict[str, str | None] | dict[str, str]) -> tuple[_MarkT, ...]:
@@ -102,7 +105,7 @@ def _refuse_unmet_good(data: Data, rows: Sequence[Sample], meaning: dict[str, st
 
 def _refuse_contradiction(row: Sample, meaning: dict[str, str | None]) -> None:
     # Where things are marked one by one, a good one may lie beside a bad one.
-    if row.boxes or row.polygons or len({meaning[label] is None for label in row.labels}) < 2:
+    if row.boxes or row.polygons or row.mask_values or len({meaning[label] is None for label in row.labels}) < 2:
         return
     raise DataError(
         f"{row.path} is labelled good and defective at once: {listed(row.labels)}", hint="Keep one of the two."

@@ -1,4 +1,4 @@
-"""A folder of images per class, with a mask of the same name for each."""
+"""A folder of images per class, or one for all, with a mask of the same name for each."""
 
 from __future__ import annotations
 
@@ -43,28 +43,67 @@ _KNOWN = (
 
 
 class Masks(Layout[MasksReader]):
-    """Images and masks found by two patterns in which ``{class}`` stands for the class."""
+    """Images and masks found by two patterns in which ``{class}`` stands for the class.
+
+    Where the masks hold class numbers (``values``), these tell what an image shows, and ``{class}`` stands for any
+    folder; an image without a mask is good then. Otherwise no mask is decoded.
+    """
 
     def rows(self) -> Iterator[Sample]:
-        """Finds the images, each labelled by its folder and with its mask if there is one."""
+        """Finds the images, each labelled by its folder, or by its mask's values, and with its mask if it has one."""
         classes = self.classes()
         if not classes:
             raise DataError(
                 f"expected folders like {self.settings.images} in {self.root}, found {listed(subfolders(self.root))}",
                 hint="State where a class's images lie in `data.reader.images`; `{class}` stands for its name.",
             )
-        for label, folder in classes:
-            pairs = self.pairs(label, folder)
-            bare = sum(mask is None for _, mask in pairs)
-            if not pairs:
-                logger.warning("the class folder %s holds no image that ends in %s", folder, self.settings.image_suffix)
-            elif 0 < bare < len(pairs):  # a class without any masks may be the good one
-                logger.warning("%s: %d of %s without a mask", folder, bare, counted(len(pairs), "image"))
-            for path, mask in pairs:
-                yield Sample(path=self.relative(path), labels=(label,), mask=self.relative(mask) if mask else None)
+        found = [(label, self._told_pairs(label, folder)) for label, folder in classes]
+        if self.settings.values and not any(mask for _, pairs in found for _, mask in pairs):
+            raise DataError(
+                f"expected masks like {self.settings.masks}/*{self.settings.mask_suffix} in {self.root}, for they tell "
+                "what the images show; found none that goes with an image",
+                hint="State where the masks lie in `data.reader.masks`, and how their names end in `mask_suffix`.",
+            )
+        for label, pairs in found:
+            yield from (self._row(label, path, mask) for path, mask in pairs)
+
+    def _told_pairs(self, label: str, folder: Path) -> list[tuple[Path, Path | None]]:
+        pairs = self.pairs(label, folder)
+        bare = sum(mask is None for _, mask in pairs)
+        if not pairs:
+            logger.warning("the class folder %s holds no image that ends in %s", folder, self.settings.image_suffix)
+        elif 0 < bare < len(pairs):  # a class without any masks may be the good one
+            logger.warning("%s: %d of %s without a mask", folder, bare, counted(len(pairs), "image"))
+        return pairs
+
+    def _row(self, label: str, path: Path, mask: Path | None) -> Sample:
+        name, told = self.relative(path), self.relative(mask) if mask else None
+        if not self.settings.values:
+            return Sample(path=name, labels=(label,), mask=told)
+        values = self._values(mask) if mask else {}
+        return Sample(path=name, labels=tuple(sorted({*values.values()})), mask=told, mask_values=values)
+
+    def _values(self, mask: Path) -> dict[int, str]:
+        """The values that occur in a mask, with their types.
+
+        Raises:
+            DataError: One of them is no class.
+        """
+        name = self.relative(mask)
+        occurring = [int(value) for value in np.unique(image.read_values(mask, name=name)) if value]
+        strange = [str(value) for value in occurring if value not in self.settings.values]
+        if strange:
+            known = ", ".join(f"{value} ({label})" for value, label in sorted(self.settings.values.items()))
+            raise DataError(
+                f"{name}: no class has the value {listed(strange, 3)}; expected 0 and {known}",
+                hint="Name every value in `data.reader.values`; if the masks are black and white, leave `values` away.",
+            )
+        return {value: self.settings.values[value] for value in occurring}
 
     def classes(self) -> list[tuple[str, Path]]:
         """The classes and the folders of their images; the part of the pattern with ``{class}`` is looked up."""
+        if _CLASS not in self.settings.images:
+            return [("", self.folder(self.settings.images))]
         parts = clean_path(self.settings.images, self.root, where="data.reader.images").split("/")
         place = next(index for index, part in enumerate(parts) if _CLASS in part)
         shape = re.compile("(.+)".join(re.escape(text) for text in parts[place].split(_CLASS)))

@@ -29,7 +29,7 @@ class Saved(Layout[IndexReader]):
         if not self._index.samples:
             raise DataError(f"{self._file}: expected a row for each image, found only the header")
         for sample in self._index.samples:
-            for path in filter(None, (sample.path, sample.mask)):
+            for path in filter(None, (sample.path, sample.mask, sample.template)):
                 clean_path(path, self.root.absolute(), where=f"{self._file}, {shown(path)}")
         return self._index.samples
 

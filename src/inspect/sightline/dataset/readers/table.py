@@ -23,14 +23,16 @@ class Table(Layout[CsvReader]):
     def rows(self) -> Iterator[Sample]:
         """Reads the rows; columns that the settings do not name become attributes."""
         settings, file = self.settings, self.root / self.settings.file
-        optional = (settings.split_column, settings.group_column, settings.mask_column)
+        optional = (settings.split_column, settings.group_column, settings.mask_column, settings.template_column)
         named = [settings.path_column, settings.label_column, *(column for column in optional if column is not None)]
         for where, row in records(file, named):
             mask = row[settings.mask_column] if settings.mask_column else ""
+            template = row[settings.template_column] if settings.template_column else ""
             yield Sample(
                 path=clean_path(row[settings.path_column], self.root, where=where),
                 labels=self._labels(row[settings.label_column], where),
                 mask=clean_path(mask, self.root, where=where) if mask else None,
+                template=clean_path(template, self.root, where=where) if template else None,
                 group=row[settings.group_column] if settings.group_column else "",
                 split=_split(row[settings.split_column], where) if settings.split_column else None,
                 attributes={column: cell for column, cell in row.items() if column and cell and column not in named},

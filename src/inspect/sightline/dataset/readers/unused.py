@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from sightline.dataset.readers import coco, elpv, table
+from sightline.dataset.readers import coco, cvat, elpv, labelme, table
 
-_PLACES = ("*.csv", "*.json", "annotations/*.csv", "annotations/*.json", "*/_annotations.coco.json")
+_PLACES = ("*.csv", "*.json", "*.xml", "annotations/*.csv", "annotations/*.json", "*/_annotations.coco.json")
 _NAMED = re.compile(r"annotation|coco|instances|labels", re.IGNORECASE)
 
 
@@ -38,5 +38,7 @@ def unused_annotations(root: Path, used: str = "") -> dict[str, str]:
 def _fault(path: Path) -> tuple[str, str]:
     """The reader that a file is for, and why that cannot read it; empty if it can."""
     if path.suffix == ".json":
-        return "coco", coco.fault(path)
+        return "coco", "" if labelme.fits(path) else coco.fault(path)
+    if path.suffix == ".xml":
+        return "cvat", cvat.fault(path)
     return "csv", "" if elpv.fits(path) else table.fault(path)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import NoReturn
 from xml.etree import ElementTree as ET
 
 from sightline.config.explain import shown
 from sightline.config.readers import VocReader
-from sightline.dataset.readers.layout import Layout, box, counted, images, listed, read_text, subfolders, walk
+from sightline.dataset.readers.layout import Layout, box, counted, images, listed, subfolders, walk
+from sightline.dataset.readers.markup import read_xml
 from sightline.errors import DataError
 from sightline.index import Box, Sample
 
@@ -63,28 +63,9 @@ def _paired(*sides: tuple[Path, Sequence[Path]]) -> list[dict[str, Path]]:
     ]
 
 
-class _NoDoctype(ET.TreeBuilder):
-    """Refuses document type definitions: annotations need none, and their entities can fill the memory."""
-
-    def doctype(self, name: str, pubid: str | None, system: str | None) -> NoReturn:  # noqa: ARG002 - called by XMLParser
-        raise DataError(f"it declares a document type ({name})")
-
-
 def _boxes(file: Path) -> tuple[Box, ...]:
     """The objects of an XML file as boxes. VOC counts pixels from 1 and takes xmax and ymax in."""
-    parser = ET.XMLParser(target=_NoDoctype())  # noqa: S314 - document types are refused
-    try:
-        parser.feed(read_text(file))
-        root: ET.Element = parser.close()
-    except ET.ParseError as error:
-        raise DataError(f"{file}, line {error.position[0]}: {error}", hint="Mend the XML file.") from error
-    except DataError as error:
-        raise DataError(f"{file}: {error.message}", hint="Remove the line with <!DOCTYPE.") from error
-    if root.tag != "annotation":
-        raise DataError(
-            f"{file}: expected the element <annotation> at the top, got {shown(root.tag)}",
-            hint="Remove the file if it is no annotation, or annotate its image again.",
-        )
+    root = read_xml(file, "annotation", hint="Remove the file if it is no annotation, or annotate its image again.")
     size = (round(_number(root, "size/width", file, 0)), round(_number(root, "size/height", file, 0)))
     boxes = []
     for number, item in enumerate(root.iter("object"), start=1):

@@ -6,19 +6,17 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-import PIL.Image
 from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 
-from sightline import image
 from sightline.config.document import parse
 from sightline.config.explain import shown
 from sightline.config.readers import YoloReader
 from sightline.dataset.readers.layout import Layout, around, box, images, polygon, read_text
-from sightline.errors import ConfigError, DataError, ImageError
+from sightline.dataset.readers.sizes import size_of
+from sightline.errors import ConfigError, DataError
 from sightline.index import Box, Polygon, Sample
 
 _IMAGES, _LABELS = "images", "labels"
-_ORIENTATION = 0x0112  # EXIF: with 5 to 8 the picture is turned by a quarter when it is decoded
 _SLACK = 0.01  # tools round, so that shapes at the edge reach a little over it
 
 
@@ -130,7 +128,7 @@ def _shape(line: str, names: dict[int, str], where: str) -> _Shape:
 
 
 def _in_pixels(shapes: list[_Shape], path: Path) -> tuple[tuple[Box, ...], tuple[Polygon, ...]]:
-    width, height = size = _size(path) if shapes else (0, 0)
+    width, height = size = size_of(path) if shapes else (0, 0)
     if not (width and height):  # a damaged image keeps its labels, and the check reports it
         return (), ()
     boxes, polygons = list[Box](), list[Polygon]()
@@ -144,17 +142,3 @@ def _in_pixels(shapes: list[_Shape], path: Path) -> tuple[tuple[Box, ...], tuple
             corners = around(polygons[-1:])
         boxes.append(box(corners, label, size, where=where))
     return tuple(boxes), tuple(polygons)
-
-
-def _size(path: Path) -> tuple[int, int]:
-    """Width and height of an image as it is when decoded, in pixels; zeros if it cannot be decoded."""
-    try:
-        with PIL.Image.open(path) as header:
-            turned = header.getexif().get(_ORIENTATION, 1) >= 5
-            return (header.height, header.width) if turned else (header.width, header.height)
-    except (OSError, ValueError, SyntaxError, PIL.Image.DecompressionBombError):
-        try:
-            height, width = image.read(path).shape[:2]
-        except ImageError:
-            return 0, 0
-        return width, height

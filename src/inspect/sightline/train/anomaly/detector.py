@@ -45,7 +45,7 @@ def backbone(model: Model, preprocess: Preprocess) -> Seeing:
         TrainError: torchvision has no such classification model or layer, or it cannot take the input's shape.
     """
     shape = (preprocess.height, preprocess.width)
-    features = extract(model.backbone, shape, model.layer, stride=STRIDE, finer=True)
+    features = extract(model.backbone, shape, model.layer, stride=STRIDE, finer=1)
     seeing = Seeing(features, model.normalise)
     return seeing.eval().requires_grad_(False)
 

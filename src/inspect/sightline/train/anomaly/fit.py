@@ -15,6 +15,7 @@ from tqdm import tqdm
 
 from sightline.config import Recipe
 from sightline.config import anomaly as settings
+from sightline.dataset.views import Views
 from sightline.errors import TrainError
 from sightline.index import Sample, Split
 from sightline.runs import Progress, RunFolder
@@ -65,7 +66,7 @@ def fit(run: RunFolder, *, progress: Progress) -> None:
     run.forget_after(run.events_before_training())
     torch.manual_seed(recipe.seed)
     seeing = backbone(recipe.model, recipe.input)
-    tqdm.write(_loaded(seeing, recipe))
+    tqdm.write(loaded(seeing, recipe))
     settle(seeing)
     seen, judge = _learned(run, seeing, progress)
     detector = Detector(seeing, judge)
@@ -90,7 +91,7 @@ def _learned(run: RunFolder, seeing: Seeing, progress: Progress) -> tuple[Screen
     ):
         seen = screen(good, recipe.anomaly)
         _tell(run, seen, good.samples)
-        marks = covered(defects, run.index, recipe.input, good.scales[0].grid)
+        marks = covered(defects, run.index, _views(run), good.scales[0].grid)
         kept = _kept(seen, recipe)
         lesson = Lesson(good.only(kept), seen.heat[kept], bad, *marks, recipe.seed)
         judge = METHODS[type(recipe.anomaly)].learned(lesson, recipe.anomaly)
@@ -106,8 +107,12 @@ def _shown(
     def told(done: int, total: int) -> None:
         progress(stage, done, total)
 
-    with stored(seeing.scales, samples, run.index, run.recipe.input, folder=run.path, progress=told) as scales:
+    with stored(seeing.scales, samples, _views(run), folder=run.path, progress=told) as scales:
         yield Shown(samples, scales)
+
+
+def _views(run: RunFolder) -> Views:
+    return Views.of_recipe(run.index, run.recipe.input, run.recipe.template)
 
 
 def check(recipe: Recipe) -> None:
@@ -116,20 +121,24 @@ def check(recipe: Recipe) -> None:
     Raises:
         TrainError: Backbone, layer or weights cannot be had, or there are none.
     """
+    loaded(backbone(recipe.model, recipe.input), recipe)
+
+
+def loaded(seeing: Seeing, recipe: Recipe) -> str:
+    """Loads the weights, all of them since nothing in the backbone will learn, and says so.
+
+    Raises:
+        TrainError: There are none, or not all.
+    """
     if recipe.model.weights is None:
         raise TrainError(
-            "model.weights: task anomaly needs pretrained weights, got null: random features tell nothing apart",
+            f"model.weights: task {recipe.task} needs pretrained weights, got null: random features tell nothing apart",
             hint="Name torchvision's (DEFAULT) or a file.",
         )
-    _loaded(backbone(recipe.model, recipe.input), recipe)
-
-
-def _loaded(seeing: Seeing, recipe: Recipe) -> str:
-    """Loads the weights, all of them since nothing in the backbone will learn, and says so."""
     report = load_weights(seeing, recipe.model)
     if report is None or not report.whole:
         raise TrainError(
-            f"model.weights: task anomaly learns nothing in the backbone, so it needs all its weights; "
+            f"model.weights: task {recipe.task} learns nothing in the backbone, so it needs all its weights; "
             f"{report.text() if report else 'there are none'}",
             hint=f"Set model.layer={report.layer}." if report and report.layer else "Name other weights.",
         )

@@ -11,13 +11,12 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
-from sightline import image
-from sightline.config import Preprocess
-from sightline.dataset.scan import read_checked
+from sightline.dataset.views import Views
 from sightline.errors import TrainError
-from sightline.index import Index, Sample
+from sightline.index import Sample
 
 _PLACES = 8192
 """That are looked at in one go: their distances from a few thousand vectors take some hundred MB."""
@@ -84,8 +83,7 @@ def sweep_up(folder: Path) -> None:
 def stored(
     embed: _Embed,
     samples: Sequence[Sample],
-    index: Index,
-    preprocess: Preprocess,
+    views: Views,
     *,
     folder: Path,
     progress: _Progress,
@@ -95,8 +93,7 @@ def stored(
     Args:
         embed: The backbone.
         samples: Rows of the index; of none there is one empty store.
-        index: Tells where the files lie.
-        preprocess: The recipe's.
+        views: Makes what the backbone is shown of them.
         folder: Where the temporary file goes.
         progress: Called after each batch.
 
@@ -105,15 +102,15 @@ def stored(
         TrainError: The disk is full.
     """
 
-    def read(sample: Sample) -> np.ndarray:
-        return image.prepare(read_checked(index, sample, bits=preprocess.bits), preprocess)
+    def read(sample: Sample) -> NDArray[np.uint8]:
+        return views.of(sample).image
 
     with tempfile.TemporaryDirectory(dir=folder, prefix=_PREFIX, ignore_cleanup_errors=True) as aside:
         shapes: list[tuple[int, ...]] = []
         try:
             with ThreadPoolExecutor() as pool, torch.no_grad():
-                for start in range(0, len(samples), preprocess.batch):
-                    batch = np.stack(list(pool.map(read, samples[start : start + preprocess.batch])))
+                for start in range(0, len(samples), views.spec.batch):
+                    batch = np.stack(list(pool.map(read, samples[start : start + views.spec.batch])))
                     found = [values.clamp_(-60_000, 60_000).half().numpy() for values in embed(torch.from_numpy(batch))]
                     for scale, values in enumerate(found):
                         with _file(aside, scale).open("ab") as file:

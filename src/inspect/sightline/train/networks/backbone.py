@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
@@ -36,6 +37,23 @@ class Layout(Enum):
     TOKENS = "[batch, class token and rows * columns, channels]"
 
 
+@dataclass(frozen=True)
+class Level:
+    """One feature map of a backbone.
+
+    Attributes:
+        node: Where the backbone gives it.
+        layout: How it lies in memory there.
+        channels: C.
+        grid: h and w for the input's shape that the backbone was made for.
+    """
+
+    node: str
+    layout: Layout
+    channels: int
+    grid: tuple[int, int]
+
+
 class Features(nn.Module):
     """A torchvision backbone up to one node: float [B, 3, H, W] to float [B, C, h, w].
 
@@ -43,32 +61,58 @@ class Features(nn.Module):
 
     Attributes:
         body: The graph up to the node.
-        channels: C.
-        grid: h and w for the input's shape that it was made for.
+        levels: Its feature map, and after it finer ones.
     """
 
-    def __init__(
-        self, body: nn.Module, layout: Layout, channels: int, grid: tuple[int, int], finer: Layout | None = None
-    ) -> None:
+    def __init__(self, body: nn.Module, levels: Sequence[Level]) -> None:
         super().__init__()
         self.body = body
-        self.channels = channels
-        self.grid = grid
-        self._layout = layout
-        self._finer = finer
+        self.levels = tuple(levels)
+
+    @property
+    def channels(self) -> int:
+        """Channels of the feature map."""
+        return self.levels[0].channels
+
+    @property
+    def grid(self) -> tuple[int, int]:
+        """Height and width of the feature map."""
+        return self.levels[0].grid
 
     def forward(self, image: Tensor) -> Tensor:
         """Computes the feature map."""
         return self.scales(image)[0]
 
     def scales(self, image: Tensor) -> tuple[Tensor, ...]:
-        """Computes the feature map, and after it the finer one if there is one, [B, c, 2h, 2w] or one less."""
+        """Computes the feature map, and after it the finer ones, each [B, c, 2h, 2w] or one less of that before."""
         found = self.body(image)
-        coarse = _channels_first(found[_MAP], self._layout, self.grid)
-        return (coarse,) if self._finer is None else (coarse, _channels_first(found[_FINER], self._finer, self.grid))
+        return tuple(_channels_first(found[level.node], level.layout, level.grid) for level in self.levels)
+
+    def widen(self) -> None:
+        """Lets the first convolution take twice as many channels: those of a template after those of the frame."""
+        name, first = next((n, m) for n, m in self.body.named_modules() if isinstance(m, nn.Conv2d))
+        wide = nn.Conv2d(
+            2 * first.in_channels,
+            first.out_channels,
+            first.kernel_size,  # type: ignore[arg-type]
+            first.stride,  # type: ignore[arg-type]
+            first.padding,  # type: ignore[arg-type]
+            bias=first.bias is not None,
+        )
+        with torch.no_grad():
+            wide.weight.copy_(paired(first.weight))
+            if wide.bias is not None and first.bias is not None:
+                wide.bias.copy_(first.bias)
+        self.body.set_submodule(name, wide)
 
 
-_MAP, _FINER = "map", "finer"
+def paired(weight: Tensor) -> Tensor:
+    """Weights [O, 2 C, h, w] for a frame and its template, from weights [O, C, h, w] for a frame.
+
+    Every second filter begins with the difference of the two, the others with the frame alone.
+    """
+    compares = (torch.arange(len(weight)) % 2).view(-1, 1, 1, 1)
+    return torch.cat([weight, -compares * weight], 1)
 
 
 def _channels_first(found: Tensor, layout: Layout, grid: tuple[int, int]) -> Tensor:
@@ -81,7 +125,7 @@ def _channels_first(found: Tensor, layout: Layout, grid: tuple[int, int]) -> Ten
 
 
 def extract(
-    name: str, shape: tuple[int, int], layer: str | None = None, *, stride: int | None = None, finer: bool = False
+    name: str, shape: tuple[int, int], layer: str | None = None, *, stride: int | None = None, finer: int = 0
 ) -> Features:
     """Makes a backbone with random weights that ends at its last feature map, at that of a stride, or at ``layer``.
 
@@ -93,7 +137,8 @@ def extract(
         shape: Height and width of the input.
         layer: Node to end at, or a module, whose last node is taken.
         stride: Pixels of the input a step of the feature map, where no layer is named; if no map has it, the last one.
-        finer: Give the last map on the way that is twice as fine beside it, if there is one.
+        finer: How many maps to give beside it, each twice as fine as the one before and the last such on the way; fewer
+            if there are no more.
 
     Raises:
         TrainError: The model or layer does not exist, gives no feature map, or cannot take the shape.
@@ -108,12 +153,15 @@ def extract(
     if layer is None and stride is not None:
         layouts = _of_stride(layouts, grids, shape, stride) or layouts
     node = _last_map(name, layouts) if layer is None else _named_map(name, layer, small, layouts)
-    layout, grid = layouts[node], grids[node]
-    channels = small[node][1 if layout is Layout.CHANNELS_FIRST else -1]
-    beside = _finer(every, grids, node) if finer else None
-    nodes = {node: _MAP} if beside is None else {beside: _FINER, node: _MAP}
-    body = create_feature_extractor(model, nodes, suppress_diff_warning=True)
-    return Features(body, layout, channels, grid, None if beside is None else every[beside])
+    nodes = [node]
+    while len(nodes) <= finer and (beside := _finer(every, grids, nodes[-1])):
+        nodes.append(beside)
+    body = create_feature_extractor(model, {one: one for one in nodes}, suppress_diff_warning=True)
+    return Features(body, [_level(one, every[one], small[one], grids[one]) for one in nodes])
+
+
+def _level(node: str, layout: Layout, size: torch.Size, grid: tuple[int, int]) -> Level:
+    return Level(node, layout, size[1 if layout is Layout.CHANNELS_FIRST else -1], grid)
 
 
 def _check(name: str) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Self
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -35,27 +37,50 @@ class Seeing(nn.Module):
 
     def scales(self, image: Tensor) -> tuple[Tensor, ...]:
         """The same, and after them the finer ones if the backbone gives some."""
-        return self.features.scales((image.permute(0, 3, 1, 2).float() - self.mean) / self.std)
+        return self.features.scales(self.normalised(image))
+
+    def normalised(self, image: Tensor) -> Tensor:
+        """What the backbone takes, float [B, 3, H, W], of images uint8 [B, H, W, 3]."""
+        return (image.permute(0, 3, 1, 2).float() - self.mean) / self.std
 
 
-class Network(Seeing):
+class Trained(Seeing):
+    """Base of the networks whose backbone learns, beside what a task puts on it.
+
+    Attributes:
+        frozen_statistics: Whether the backbone's batch normalisation stays in evaluation mode while the rest trains.
+    """
+
+    def __init__(self, features: Features, settings: Model) -> None:
+        super().__init__(features, settings.normalise)
+        self.frozen_statistics = settings.batch_norm == "frozen"
+
+    def train(self, mode: bool = True) -> Self:
+        """Switches to training or evaluation; frozen batch normalisation stays in evaluation."""
+        super().train(mode)
+        if self.frozen_statistics:
+            for norm in self.batch_norms():
+                norm.eval()
+        return self
+
+    def batch_norms(self) -> list[_BatchNorm]:
+        """Every batch normalisation of the backbone."""
+        return [module for module in self.features.modules() if isinstance(module, _BatchNorm)]
+
+
+class Network(Trained):
     """uint8 images in; logits and where they come from out.
 
     The maps are class activation maps (Zhou et al. 2016, "Learning Deep Features for Discriminative Localization"): the
     last layer applied at every position of the feature map. Their mean over the positions is the logit.
-
-    Attributes:
-        head: C to K outputs.
-        frozen_statistics: Whether batch normalisation stays in evaluation mode while the rest trains.
     """
 
     def __init__(self, features: Features, outputs: int, settings: Model) -> None:
-        super().__init__(features, settings.normalise)
+        super().__init__(features, settings)
         self.dropout = nn.Dropout(settings.dropout)
         self.head = nn.Linear(features.channels, outputs)
         nn.init.normal_(self.head.weight, std=0.01)
         nn.init.zeros_(self.head.bias)
-        self.frozen_statistics = settings.batch_norm == "frozen"
         self.train()
 
     def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
@@ -72,18 +97,6 @@ class Network(Seeing):
         logits = self.head(self.dropout(found.mean(dim=(2, 3))))
         maps = functional.conv2d(found, self.head.weight[:, :, None, None], self.head.bias)
         return logits.float(), maps.float()
-
-    def train(self, mode: bool = True) -> Network:
-        """Switches to training or evaluation; frozen batch normalisation stays in evaluation."""
-        super().train(mode)
-        if self.frozen_statistics:
-            for norm in self.batch_norms():
-                norm.eval()
-        return self
-
-    def batch_norms(self) -> list[_BatchNorm]:
-        """Every batch normalisation of the backbone."""
-        return [module for module in self.features.modules() if isinstance(module, _BatchNorm)]
 
 
 def build(model: Model, outputs: int, preprocess: Preprocess) -> Network:

@@ -12,12 +12,12 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor, nn
 
-from sightline.train.networks.network import Network
+from sightline.train.networks.network import Trained
 
 _TOLERANCE = 1e-4
 
 
-def is_folded(network: Network) -> bool:
+def is_folded(network: Trained) -> bool:
     """Whether loaded weights leave batch normalisation nothing to do but to add its bias."""
     folded = {"running_mean": 0.0, "running_var": 1.0, "weight": 1.0}
     states = [norm.state_dict() for norm in network.batch_norms()]
@@ -32,20 +32,20 @@ def is_folded(network: Network) -> bool:
 
 
 @torch.no_grad()
-def unfold(network: Network, images: Iterable[Tensor]) -> None:
+def unfold(network: Trained, inputs: Iterable[tuple[Tensor, ...]]) -> None:
     """Gives batch normalisation the statistics of real images, and the scale and bias that keep the function as it was.
 
     Afterwards evaluation mode computes what it did before, and training mode, on batches like these, nearly the same.
 
     Args:
         network: Changed in place; left in evaluation mode.
-        images: Batches, uint8 [B, H, W, 3], on the network's device.
+        inputs: What the network takes, for each batch: images uint8 [B, H, W, 3], on the network's device.
     """
     network.eval()
     moments = {norm: _Moments() for norm in network.batch_norms()}
     hooks = [norm.register_forward_pre_hook(seen.add) for norm, seen in moments.items()]
-    for batch in images:
-        network(batch)
+    for batch in inputs:
+        network(*batch)
     for hook in hooks:
         hook.remove()
     for norm, seen in moments.items():

@@ -16,6 +16,7 @@ from torchvision.models.vision_transformer import interpolate_embeddings
 from sightline.config.recipe import Model
 from sightline.errors import TrainError, did_you_mean
 from sightline.train.checkpoint import DAMAGED
+from sightline.train.networks.backbone import paired
 from sightline.train.networks.network import Seeing
 
 _LEAST_SHARE = 0.5
@@ -73,7 +74,7 @@ def load_weights(network: Seeing, model: Model) -> WeightReport | None:
     found = _read(model.weights, model.backbone)
     body = network.features.body
     wanted = {name: value for name, value in body.state_dict().items() if not name.endswith(_COUNTER)}
-    found = _fit_positions(found, wanted)
+    found = _fit_pair(_fit_positions(found, wanted), wanted)
     matching = {name: found[name] for name in wanted if name in found and found[name].shape == wanted[name].shape}
     report = WeightReport(
         source=model.weights,
@@ -159,6 +160,15 @@ def _fit_positions(found: dict[str, Tensor], wanted: Mapping[str, Tensor]) -> di
     side = round((want.shape[1] - 1) ** 0.5)
     resized = interpolate_embeddings(image_size=side, patch_size=1, model_state={_POSITIONS: have})
     return {**found, **resized}
+
+
+def _fit_pair(found: dict[str, Tensor], wanted: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Widens the first convolution's weights, as `Features.widen` does, where the network sees a template too."""
+    first = next((name for name, value in wanted.items() if value.ndim == 4), "")
+    have, want = found.get(first), wanted.get(first)
+    if have is None or want is None or have.ndim != 4 or have.shape[1] * 2 != want.shape[1]:
+        return found
+    return {**found, first: paired(have)}
 
 
 def _last_whole_layer(wanted: Sequence[str], loaded: Container[str]) -> str:

@@ -11,8 +11,17 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
+from torch.utils.data import DataLoader
 
-from sightline.index import Index, Sample
+from sightline.dataset.augment import Pipeline
+from sightline.dataset.loader import ImageDataset, batches
+from sightline.errors import TrainError
+from sightline.index import Index, Sample, Split
+from sightline.runs import RunFolder
+from sightline.train.networks import Network, build
+from sightline.train.networks.network import Trained
+
+_Batch = tuple[Tensor, Tensor]
 
 
 @dataclass(frozen=True)
@@ -115,3 +124,78 @@ def figures(logits: Tensor, targets: Tensor, *, multi_label: bool) -> dict[str, 
     occurs = true > 0
     f1 = (2 * hits[occurs] / (true + said)[occurs]).mean() if occurs.any() else torch.tensor(float("nan"))
     return {"loss": value, "accuracy": float((truth == named).all(1).double().mean()), "macro_f1": float(f1)}
+
+
+class Classification:
+    """A run that learns which types a frame shows; see `sightline.train.tasks.task.Task`.
+
+    Attributes:
+        space: What the outputs mean.
+    """
+
+    def __init__(self, run: RunFolder) -> None:
+        self._run = run
+        self.space = LabelSpace.of(run.index, multi_label=run.recipe.multi_label)
+        targets = self.space.targets(run.index.part(Split.TRAIN))
+        self._weights: Tensor | None = None
+        if len(targets):
+            rule = run.recipe.train.class_weights
+            self._weights = class_weights(targets, rule, multi_label=self.space.multi_label)
+
+    def network(self) -> Network:
+        """Logits and class activation maps."""
+        return build(self._run.recipe.model, self.space.outputs, self._run.recipe.input)
+
+    def loader(self, split: Split, *, first_epoch: int = 0) -> DataLoader[_Batch]:
+        """Images uint8 [B, H, W, 3] and targets float32 [B, K]."""
+        recipe, samples, training = self._run.recipe, self._run.index.part(split), split is Split.TRAIN
+        dataset = ImageDataset(
+            self._run.index,
+            samples,
+            self.space.targets(samples),
+            recipe.input,
+            template=recipe.template,
+            augment=Pipeline(recipe.augment, recipe.input) if training else None,
+            seed=recipe.seed,
+            cache=recipe.train.cache,
+        )
+        seed = recipe.seed if training else None
+        return batches(dataset, recipe.train, seed=seed, first_epoch=first_epoch)
+
+    def check(self) -> None:
+        """Refuses a single kind of images, and several types a frame where the recipe denies them."""
+        space, index = self.space, self._run.index
+        if space.outputs < 2 and not space.multi_label:
+            raise TrainError(
+                f"expected at least two kinds of images to tell apart, got {', '.join(space.classes) or 'good'} alone",
+                hint="Add images of good parts or of another defect.",
+            )
+        if index.multi_label and not space.multi_label:
+            several = sum(len(sample.labels) > 1 for sample in index.samples)
+            raise TrainError(
+                f"multi_label: expected true, for {several} images show several types, got false",
+                hint="Leave it out: the data decide. Or leave those images out.",
+            )
+
+    def inputs(self, batch: _Batch) -> tuple[Tensor, ...]:
+        """The images."""
+        return batch[:1]
+
+    def loss(self, network: Trained, batch: _Batch) -> Tensor:
+        """Cross entropy, or one for each type."""
+        return loss(
+            network(batch[0])[0],
+            batch[1],
+            multi_label=self.space.multi_label,
+            weights=None if self._weights is None else self._weights.to(batch[1].device),
+            smoothing=self._run.recipe.train.label_smoothing,
+        )
+
+    def answer(self, network: Trained, batch: _Batch) -> tuple[Tensor, ...]:
+        """Logits and targets."""
+        return network(batch[0])[0].float().cpu(), batch[1].cpu()
+
+    def figures(self, answers: Sequence[tuple[Tensor, ...]]) -> dict[str, float]:
+        """Loss, accuracy and macro F1."""
+        logits, targets = (torch.cat(parts) for parts in zip(*answers, strict=True))
+        return figures(logits, targets, multi_label=self.space.multi_label)

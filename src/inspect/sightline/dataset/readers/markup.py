@@ -1,0 +1,43 @@
+"""XML files of annotation tools, read without what XML could do to a machine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NoReturn
+from xml.etree import ElementTree as ET
+
+from sightline.config.explain import shown
+from sightline.dataset.readers.layout import read_text
+from sightline.errors import DataError
+
+
+class _NoDoctype(ET.TreeBuilder):
+    """Refuses document type definitions: annotations need none, and their entities can fill the memory."""
+
+    def doctype(self, name: str, pubid: str | None, system: str | None) -> NoReturn:  # noqa: ARG002 - called by XMLParser
+        raise DataError(f"it declares a document type ({name})")
+
+
+def read_xml(file: Path, top: str, *, hint: str) -> ET.Element:
+    """Reads an XML file.
+
+    Args:
+        file: The file.
+        top: Name of the element that it must begin with.
+        hint: What to do if it begins with another one.
+
+    Raises:
+        DataError: It cannot be read, is no XML (the line is named), declares a document type or begins otherwise.
+    """
+    text = read_text(file)
+    parser = ET.XMLParser(target=_NoDoctype())  # noqa: S314 - document types are refused
+    try:
+        parser.feed(text)
+        root: ET.Element = parser.close()
+    except ET.ParseError as error:
+        raise DataError(f"{file}, line {error.position[0]}: {error}", hint="Mend the XML file.") from error
+    except DataError as error:
+        raise DataError(f"{file}: {error.message}", hint="Remove the line with <!DOCTYPE.") from error
+    if root.tag != top:
+        raise DataError(f"{file}: expected the element <{top}> at the top, got {shown(root.tag)}", hint=hint)
+    return root

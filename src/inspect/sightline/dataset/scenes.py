@@ -1,0 +1,179 @@
+"""Feeds the localising tasks: frames with their templates and what is marked on them, cut to patches if wanted.
+
+As in `sightline.dataset.loader`, what is drawn for a sample is a function of (seed, epoch, sample) alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+import psutil
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from sightline import image
+from sightline.boxes import Boxes
+from sightline.config import Recipe
+from sightline.dataset import marks
+from sightline.dataset.augment import Pipeline
+from sightline.dataset.loader import MEMORY_SHARE, mixed
+from sightline.dataset.views import Views
+from sightline.index import Index, Sample
+
+_VISIBLE = 0.4  # share of a defect's box that a patch must show to be asked for it
+
+
+@dataclass(frozen=True, eq=False)
+class Scene:
+    """A frame as the model is shown it, and what it is to find there.
+
+    Attributes:
+        image: RGB, uint8 (h, w, 3).
+        template: What it is compared with, likewise; None if it is not.
+        types: uint8 (h, w): 0 none, k + 1 the k-th type, 255 not known.
+        boxes: In pixels of the image.
+    """
+
+    image: NDArray[np.uint8]
+    template: NDArray[np.uint8] | None
+    types: NDArray[np.uint8]
+    boxes: Boxes
+
+    @property
+    def bytes(self) -> int:
+        """How much memory it takes."""
+        return self.image.nbytes + self.types.nbytes + (0 if self.template is None else self.template.nbytes)
+
+
+class Scenes(Dataset[Scene]):
+    """The scenes of one part, as the edge would prepare them; of the train part cut to patches and augmented.
+
+    Args:
+        index: Tells where the files lie.
+        samples: The part's rows.
+        recipe: How they are prepared, cut and augmented.
+        training: Whether to cut and augment.
+
+    Raises:
+        DataError: An image, mask or template cannot be read any more, or was changed since it was scanned.
+    """
+
+    def __init__(self, index: Index, samples: Sequence[Sample], recipe: Recipe, *, training: bool) -> None:
+        self._index, self._samples, self._recipe = index, tuple(samples), recipe
+        self._views = Views.of_recipe(index, recipe.input, recipe.template)
+        self._crop = recipe.localise.crop if training else None
+        height, width = self._shown
+        size = recipe.input.model_copy(update={"height": height, "width": width})
+        self._augment = Pipeline(recipe.augment, size) if training else None
+        self._cached = self._all() if recipe.train.cache and samples else None
+
+    @property
+    def _shown(self) -> tuple[int, int]:
+        spec = self._recipe.input
+        return (self._crop, self._crop) if self._crop else (spec.height, spec.width)
+
+    def __len__(self) -> int:
+        """How many samples."""
+        return len(self._samples)
+
+    def __getitem__(self, key: tuple[int, int]) -> Scene:
+        """The scene of a sample in an epoch: key is (epoch, sample)."""
+        epoch, number = key
+        scene = self._read(number) if self._cached is None else self._cached[number]
+        if self._augment is None:
+            return scene if self._recipe.input.tiles is None else self._patch(scene, np.random.default_rng(number))
+        seed = mixed(self._recipe.seed, epoch, number)
+        patch = self._patch(scene, np.random.default_rng(seed))
+        return Scene(*self._augment.scene(patch.image, patch.template, patch.types, patch.boxes, seed))
+
+    def _all(self) -> list[Scene] | None:
+        """Every scene, if they fit in memory."""
+        first = self._read(0)
+        if first.bytes * len(self._samples) > MEMORY_SHARE * psutil.virtual_memory().available:
+            return None
+        with ThreadPoolExecutor() as pool:
+            return [first, *pool.map(self._read, range(1, len(self._samples)))]
+
+    def _read(self, number: int) -> Scene:
+        sample = self._samples[number]
+        view = self._views.of(sample)
+        types = marks.to_canvas(marks.types_map(sample, self._index), view.place)
+        hidden = view.hidden
+        if hidden is not None:
+            types[hidden] = 0
+        boxes = marks.boxes_to_canvas(marks.boxes_on(sample, self._index), view.place)
+        return Scene(view.image, view.template if self._recipe.pair else None, types, boxes)
+
+    def _patch(self, scene: Scene, random: np.random.Generator) -> Scene:
+        """A patch of the size that is trained on: one around a defect as often as the recipe says, else anywhere."""
+        height, width = self._shown
+        rows, columns = scene.types.shape
+        if (rows, columns) == (height, width):
+            return scene
+        scene = _padded(scene, height, width)
+        rows, columns = scene.types.shape
+        near = None
+        if len(scene.boxes) and random.random() < self._recipe.localise.near_defects:
+            near = scene.boxes.corners[random.integers(len(scene.boxes))]
+        top = _start(random, rows, height, None if near is None else (near[1], near[3]))
+        left = _start(random, columns, width, None if near is None else (near[0], near[2]))
+        return cut(scene, top, left, height, width)
+
+
+def _start(random: np.random.Generator, size: int, wanted: int, near: tuple[float, float] | None) -> int:
+    """Where a patch begins along one axis: anywhere, or so that it holds as much of a defect as it can."""
+    low, high = 0, size - wanted
+    if near is not None:
+        ends = sorted((int(np.floor(near[0])), int(np.ceil(near[1])) - wanted))
+        low, high = int(np.clip(ends[0], low, high)), int(np.clip(ends[1], low, high))
+    return int(random.integers(low, high + 1))
+
+
+def _padded(scene: Scene, height: int, width: int) -> Scene:
+    """The scene with grey on its right and below, so that it is at least so large."""
+    rows, columns = (max(0, want - have) for want, have in zip((height, width), scene.types.shape, strict=True))
+    if not rows and not columns:
+        return scene
+    sides = ((0, rows), (0, columns))
+
+    def grey(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        return np.pad(picture, (*sides, (0, 0)), constant_values=image.PAD_GREY)
+
+    template = None if scene.template is None else grey(scene.template)
+    return Scene(grey(scene.image), template, np.pad(scene.types, sides), scene.boxes)
+
+
+def cut(scene: Scene, top: int, left: int, height: int, width: int) -> Scene:
+    """A part of a scene, with the boxes of which enough is seen."""
+    rows, columns = slice(top, top + height), slice(left, left + width)
+    corners = scene.boxes.corners - np.array([left, top, left, top], np.float32)
+    inside = np.clip(corners, 0, np.array([width, height, width, height], np.float32))
+    shares = (inside[:, 2:] - inside[:, :2]).prod(1) / np.maximum((corners[:, 2:] - corners[:, :2]).prod(1), 1e-6)
+    kept = shares >= _VISIBLE
+    boxes = Boxes(inside[kept], scene.boxes.scores[kept], scene.boxes.classes[kept])
+    template = None if scene.template is None else scene.template[rows, columns]
+    return Scene(scene.image[rows, columns], template, scene.types[rows, columns], boxes)
+
+
+Batch = tuple[Tensor, Tensor | None, Tensor, Tensor]
+"""Images and templates uint8 [B, h, w, 3], types uint8 [B, h, w], and boxes float32 [B, M, 5] filled with -1."""
+
+
+def collated(scenes: Sequence[Scene]) -> Batch:
+    """Several scenes of one size as tensors."""
+    most = max((len(scene.boxes) for scene in scenes), default=0)
+    boxes = np.full((len(scenes), max(1, most), 5), -1, np.float32)
+    for row, scene in enumerate(scenes):
+        boxes[row, : len(scene.boxes)] = np.column_stack([scene.boxes.corners, scene.boxes.classes])
+
+    def stacked(part: Callable[[Scene], NDArray[np.uint8]]) -> Tensor:
+        return torch.from_numpy(np.stack([np.ascontiguousarray(part(scene)) for scene in scenes]))
+
+    templates = [scene.template for scene in scenes if scene.template is not None]
+    pairs = torch.from_numpy(np.stack([np.ascontiguousarray(one) for one in templates])) if templates else None
+    return stacked(lambda s: s.image), pairs, stacked(lambda s: s.types), torch.from_numpy(boxes)

@@ -1,0 +1,86 @@
+"""Images of a data set as the model is to see them, each with its template where the recipe has some."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sightline import image
+from sightline.config import Preprocess
+from sightline.config.recipe import Template
+from sightline.dataset.scan import read_checked
+from sightline.errors import DataError
+from sightline.image import Templates, View
+from sightline.index import Index, Sample
+
+VARIANT = "variant"
+"""The attribute of an image that names the variant of the product that it shows."""
+
+_KEPT = 64  # templates in memory
+
+
+class Views:
+    """Makes the views of images.
+
+    Args:
+        index: Tells where the files lie.
+        spec: What images go through.
+        templates: Those of the variants; None if images have no templates.
+
+    Attributes:
+        spec: What images go through.
+        templates: Those of the variants; None if images have no templates.
+    """
+
+    def __init__(self, index: Index, spec: Preprocess, templates: Templates | None) -> None:
+        self._index, self.spec, self.templates = index, spec, templates
+        self._read = lru_cache(maxsize=_KEPT)(lambda path: image.read(path, bits=spec.bits))
+
+    @classmethod
+    def of_recipe(cls, index: Index, spec: Preprocess, template: Template | None) -> Views:
+        """Of a recipe's images, with the templates that it states.
+
+        Raises:
+            ImageError: A variant's template cannot be read.
+        """
+        if template is None:
+            return cls(index, spec, None)
+        variants = {name: image.read(file, bits=spec.bits) for name, file in variant_files(template).items()}
+        return cls(index, spec, Templates(variants, template.choose, spec))
+
+    def of(self, sample: Sample) -> View:
+        """The view of one image.
+
+        Raises:
+            ImageError: The image or its template cannot be read, there is none, or they cannot be brought together.
+            DataError: The image was changed since it was scanned.
+        """
+        frame = read_checked(self._index, sample, bits=self.spec.bits)
+        if self.templates is None:
+            return image.view(frame, self.spec)
+        try:
+            template, registration = self.templates.of(frame, own=self.own(sample), variant=variant_of(sample))
+            return image.view(frame, self.spec, template, registration=registration)
+        except DataError as error:
+            raise type(error)(f"{sample.path}: {error.message}", hint=error.hint) from error
+
+    def own(self, sample: Sample) -> NDArray[np.uint8] | None:
+        """The template that came with an image, RGB, uint8 (H, W, 3); None if none did.
+
+        Raises:
+            ImageError: It cannot be read.
+        """
+        return None if sample.template is None else self._read(self._index.root / sample.template)
+
+
+def variant_of(sample: Sample) -> str:
+    """The variant that an image is said to show; empty if nothing is said."""
+    return sample.attributes.get(VARIANT, "")
+
+
+def variant_files(template: Template | None) -> dict[str, Path]:
+    """Variant -> file of its template."""
+    return {name: file.expanduser() for name, file in template.variants.items()} if template is not None else {}

@@ -1,0 +1,1 @@
+"""From an index to the annotation files of other tools."""

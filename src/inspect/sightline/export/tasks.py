@@ -1,0 +1,51 @@
+"""Each task's own at export: what its answers mean, and which figures it is measured by."""
+
+from __future__ import annotations
+
+from sightline.bundle.manifest import Locate, Metric
+from sightline.export import evaluate, local, one_class
+from sightline.export.answer import Answer, anomalous, classified
+from sightline.export.evaluate import Scored
+from sightline.export.local import located
+from sightline.export.pixels import pixel_figures
+from sightline.export.sweep import Outputs, Sweeper
+from sightline.index import Index
+from sightline.runs import RunFolder
+from sightline.train import Classification, Dense, Network, anomaly, compare, epochs
+
+
+def answer(run: RunFolder, sweeper: Sweeper) -> Answer:
+    """Loads what a run has trained and calibrates it on the calibrate part.
+
+    Raises:
+        TrainError: The run was not trained to its end.
+        ExportError: The calibrate part does not suffice.
+        DataError: An image was changed since training began.
+    """
+    if run.recipe.task == "anomaly":
+        return anomalous(anomaly.load(run), run, sweeper)
+    if run.recipe.task == "compare":
+        return anomalous(compare.load(run), run, sweeper)
+    network, task = epochs.load(run)
+    if isinstance(task, Classification) and isinstance(network, Network):
+        return classified(network, task.space, run, sweeper)
+    if isinstance(network, Dense):
+        return located(network, run, sweeper)
+    raise TypeError(f"no answer is known for {type(task).__name__}")
+
+
+def figures(scored: Scored, outputs: Outputs, index: Index, locate: Locate | None) -> tuple[Metric, ...]:
+    """The figures of one scored part, as its model's task has them.
+
+    Args:
+        scored: The part with its verdicts.
+        outputs: The same part with maps and boxes.
+        index: Tells what is true, and where masks lie.
+        locate: How single defects are told, of a task that locates them.
+    """
+    if scored.one_class:
+        return one_class.evaluate(scored) + pixel_figures(outputs, index)
+    of_frames = evaluate.evaluate(scored)
+    if locate is None:
+        return of_frames + pixel_figures(outputs, index)
+    return local.figures(scored, outputs, index, locate) + of_frames

@@ -1,0 +1,156 @@
+"""Brings a frame into the place of a defect-free template, or says that it cannot."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import atan2, degrees
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from sightline.config.align import Align
+from sightline.errors import ImageError
+from sightline.image.alignment import COARSE, FINER, HINT, Image, Matrix, Place, centre, grey, pair_up, refined, search
+
+_MOST_STRETCH = 1.5
+"""Factor by which a homography may change the part's area; beyond it the fit has run away."""
+
+_NEAR, _FINALISTS = 0.1, 3
+"""Variants that come this near to the best on small pictures are compared on larger ones, and how many at most."""
+
+
+@dataclass(frozen=True, eq=False)
+class Registration:
+    """Where a frame lies on its template.
+
+    Attributes:
+        matrix: float64 (3, 3), from pixels of the frame (x, y, 1) to pixels of the template.
+        quality: How well the registered frame agrees with the template, 0 to 1: the mean normalised correlation of
+            their blocks, weighted by what there is to see in them.
+        coverage: Share of the template that the frame covers, 0 to 1.
+    """
+
+    matrix: Matrix
+    quality: float
+    coverage: float
+
+
+def register(frame: Image, template: Image, align: Align) -> Registration:
+    """Finds where a frame lies on a template that shows the same product at the same scale.
+
+    Args:
+        frame: RGB, uint8 (H, W, 3).
+        template: RGB, uint8 (h, w, 3), without defects; shifts are counted from where the two centres meet.
+        align: What may differ, how far, and how well the two must agree.
+
+    Raises:
+        ImageError: The template is plain, two places fit alike, or agreement, coverage or motion is beyond ``align``.
+    """
+    views = grey(frame, "the frame"), grey(template, "the template")
+    return _settled(*views, search(pair_up(*views, COARSE), align), align)
+
+
+def best(frame: Image, templates: Mapping[str, Image], align: Align) -> tuple[str, Registration]:
+    """Finds the variant of the product that a frame shows, and where: the template that agrees best.
+
+    All are compared on small pictures, and on larger ones only those that come near to the best.
+
+    Args:
+        frame: RGB, uint8 (H, W, 3).
+        templates: By the variant's name, RGB, uint8 (h, w, 3).
+        align: What may differ, how far, and how well frame and template must agree.
+
+    Raises:
+        ImageError: There is no template, or none fits; the message says why the likeliest did not.
+    """
+    view = grey(frame, "the frame")
+    views = {name: grey(template, f"template {name}") for name, template in templates.items()}
+    fits: dict[str, Registration] = {}
+    reasons: list[str] = []
+    places = {}
+    for name, other in views.items():
+        try:
+            places[name] = search(pair_up(view, other, COARSE), align)
+        except ImageError as error:
+            reasons.append(f"{name}: {error.message}")
+    for name in _finalists(places):
+        try:
+            fits[name] = _settled(view, views[name], places[name], align)
+        except ImageError as error:
+            reasons.insert(0, f"{name}: {error.message}")
+    if not fits:
+        why = reasons[0] if reasons else "there is none"
+        raise ImageError(f"expected a frame that fits one of {len(templates)} templates, and none does; {why}")
+    name = max(fits, key=lambda name: fits[name].quality)
+    return name, fits[name]
+
+
+def warp(frame: Image, template: Image, registration: Registration) -> Image:
+    """Brings a frame into the template's place, RGB, uint8 (h, w, 3); what it does not cover is the template's."""
+    size = template.shape[1], template.shape[0]
+    moved = cv2.warpPerspective(frame, registration.matrix, size, flags=cv2.INTER_LINEAR)
+    whole = cv2.warpPerspective(np.full(frame.shape[:2], 255, np.uint8), registration.matrix, size)
+    return np.where((whole == 255)[..., None], moved, template).astype(np.uint8, copy=False)
+
+
+def back(points: NDArray[np.floating], registration: Registration) -> Matrix:
+    """Where points (K, 2) of the template, x and y in pixels, lie on the frame: float64 (K, 2)."""
+    listed = np.asarray(points, np.float64).reshape(-1, 1, 2)
+    if not len(listed):
+        return np.zeros((0, 2))
+    return np.asarray(cv2.perspectiveTransform(listed, np.linalg.inv(registration.matrix)), np.float64).reshape(-1, 2)
+
+
+def _finalists(places: Mapping[str, Place]) -> list[str]:
+    """The variants that come near to the best, the likeliest last, so that its reason is said first."""
+    ranked = sorted(places, key=lambda name: -places[name].quality)[:_FINALISTS]
+    return [name for name in reversed(ranked) if places[name].quality >= places[ranked[0]].quality - _NEAR]
+
+
+def _settled(frame: Image, template: Image, coarse: Place, align: Align) -> Registration:
+    """Refines a place on larger pictures and holds it to the settings.
+
+    Raises:
+        ImageError: It fits too poorly, or is no place where the product can lie.
+    """
+    place: Place | None = coarse
+    for side in FINER:
+        place = refined(pair_up(frame, template, side), place.warp, align.motion) if place else None
+    if place is None:
+        raise ImageError("the frame does not fit the template: refining its place failed", hint=HINT)
+    if place.quality < align.quality:
+        figures = f"expected a quality of at least {align.quality:g}, got {place.quality:.2f}"
+        raise ImageError(f"the frame does not fit the template: {figures}", hint=HINT)
+    if place.coverage < align.coverage:
+        figures = f"expected at least {align.coverage:.0%} of the template, got {place.coverage:.0%}"
+        raise ImageError(f"the frame shows too little: {figures}", hint="Move the camera or the part's stop.")
+    if coarse.rival:
+        figures = f"{coarse.rival[0]:.0f} px apart, with qualities of {coarse.quality:.2f} and {coarse.rival[1]:.2f}"
+        raise ImageError(f"two places fit alike: {figures}", hint="Lessen `reach`, or take a larger template.")
+    _check_motion(place.warp, frame, template, align)
+    matrix = np.linalg.inv(place.warp)
+    return Registration(matrix / matrix[2, 2], place.quality, place.coverage)
+
+
+def _check_motion(warped: Matrix, frame: Image, template: Image, align: Align) -> None:
+    """Refuses a place that is farther off than a part can lie, or where it would be another size."""
+    shift, turn, stretch = _motion(warped, frame, template)
+    if shift > align.reach or abs(turn) > align.turn:
+        figures = f"{shift:.1f} px and {turn:.1f} degrees off, at most {align.reach:g} px and {align.turn:g} degrees"
+        raise ImageError(f"the frame lies too far from the template: {figures}", hint="See `reach` and `turn`.")
+    if not 1 / _MOST_STRETCH <= stretch <= _MOST_STRETCH:
+        figures = f"its area becomes {stretch:.2f} times as large, at most {_MOST_STRETCH:g} or {1 / _MOST_STRETCH:.2f}"
+        raise ImageError(f"the frame does not fit the template: {figures}", hint=HINT)
+
+
+def _motion(warped: Matrix, frame: Image, template: Image) -> tuple[float, float, float]:
+    """How far the template's centre comes to lie from the frame's, how far it is turned, and its area's factor."""
+    height, width = template.shape
+    x, y = centre(template)
+    marks = [[0, 0], [width, 0], [width, height], [0, height], [x, y], [x + 1, y]]
+    *corners, middle, right = cv2.perspectiveTransform(np.array([marks], np.float64), warped)[0]
+    area = cv2.contourArea(np.array(corners, np.float32), oriented=True)
+    along = right - middle
+    return float(np.hypot(*(middle - centre(frame)))), degrees(atan2(along[1], along[0])), area / (width * height)

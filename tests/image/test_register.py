@@ -1,0 +1,224 @@
+"""A frame comes to lie on its template to a fraction of a pixel, or is refused."""
+
+from functools import cache
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sightline.config.align import Align
+from sightline.errors import ImageError
+from sightline.image import Registration, back, best, register, warp
+from sightline.synth import render
+
+MARGIN, SIZE = 64, 256
+ALIGN = Align()
+
+
+@cache
+def part(seed, *defects):
+    """A part with more around it than its template shows."""
+    return render(seed, defects=list(defects), severity=0.8, size=(SIZE + 2 * MARGIN,) * 2).image
+
+
+def template(seed):
+    return part(seed)[MARGIN:-MARGIN, MARGIN:-MARGIN]
+
+
+def motion(right=0.0, down=0.0, turn=0.0, tilt=(0.0, 0.0)):
+    """From the template's pixels to the frame's: a turn about the middle, a shift, and a tilt."""
+    middle = (SIZE - 1) / 2
+    turned = np.eye(3)
+    turned[:2] = cv2.getRotationMatrix2D((middle, middle), turn, 1)
+    turned[:2, 2] += right, down
+    tilted = np.eye(3)
+    tilted[2, :2] = tilt
+    return turned @ tilted
+
+
+def photographed(picture, moved, light=1.0, size=(SIZE, SIZE)):
+    """The part again, elsewhere, in other light and with the noise of a sensor."""
+    outer = np.array([[1, 0, -MARGIN], [0, 1, -MARGIN], [0, 0, 1]])
+    seen = cv2.warpPerspective(picture, moved @ outer, size[::-1], flags=cv2.INTER_CUBIC)
+    noise = np.random.default_rng(0).normal(0, 2, seen.shape)
+    return np.clip(seen * light + noise, 0, 255).astype(np.uint8)
+
+
+def error(registration, moved):
+    """How far the template's corners come to lie from where they are, on average, in pixels."""
+    corners = np.array([[0, 0], [SIZE - 1, 0], [SIZE - 1, SIZE - 1], [0, SIZE - 1]], np.float64)
+    true = cv2.perspectiveTransform(corners[None], moved)[0]
+    return float(np.linalg.norm(back(corners, registration) - true, axis=1).mean())
+
+
+def boards(seed):
+    """A product of quite another kind: bright rectangles on dark ground."""
+    rng = np.random.default_rng(seed)
+    picture = np.full((SIZE, SIZE, 3), 40, np.uint8)
+    for _ in range(40):
+        (x, y), (wide, high) = rng.integers(0, SIZE, 2).tolist(), rng.integers(6, 50, 2).tolist()
+        cv2.rectangle(picture, (x, y), (x + wide, y + high), rng.integers(60, 255, 3).tolist(), -1)
+    return picture
+
+
+class TestFit:
+    @pytest.mark.parametrize("light", [0.6, 1.0, 1.5])
+    @pytest.mark.parametrize(
+        ("right", "down", "turn"),
+        [(0, 0, 0), (0.4, -0.3, 0.2), (13.7, -21.2, 3), (-40, 0, -5), (39, 40, 5), (0, -40, 0)],
+    )
+    def test_a_shifted_and_turned_part_in_other_light(self, right, down, turn, light):
+        moved = motion(right, down, turn)
+        found = register(photographed(part(3), moved, light), template(3), ALIGN)
+        assert error(found, moved) < 0.3
+        assert found.quality > 0.8
+        assert found.matrix.shape == (3, 3)
+        assert found.matrix.dtype == np.float64
+
+    @pytest.mark.parametrize("defect", ["missing_hole", "scratch", "dent", "stain"])
+    def test_a_defect_does_not_move_the_part(self, defect):
+        moved = motion(9.3, 17.8, -2.5)
+        assert error(register(photographed(part(5, defect), moved), template(5), ALIGN), moved) < 0.3
+
+    def test_shifts_alone(self):
+        moved = motion(-17.6, 8.2)
+        found = register(photographed(part(1), moved), template(1), Align(motion="translation"))
+        assert error(found, moved) < 0.3
+        assert np.array_equal(found.matrix[:2, :2], np.eye(2))
+
+    def test_a_tilted_part(self):
+        moved = motion(11, -6, 2, tilt=(1e-4, -6e-5))
+        align = Align(motion="homography")
+        assert error(register(photographed(part(4), moved), template(4), align), moved) < 0.5
+
+    def test_frame_and_template_of_unlike_sizes_are_compared_from_centre_to_centre(self):
+        moved = np.array([[1, 0, 20 + 5.5], [0, 1, 10 - 7.25], [0, 0, 1]])
+        found = register(photographed(part(2), moved, size=(SIZE + 20, SIZE + 40)), template(2), ALIGN)
+        assert error(found, moved) < 0.3
+        assert found.coverage == pytest.approx(1)
+
+    def test_a_frame_a_thousand_pixels_wide(self):
+        picture = cv2.resize(boards(0), (1400, 1000), interpolation=cv2.INTER_CUBIC)
+        moved = np.eye(3)
+        moved[:2] = cv2.getRotationMatrix2D((700, 500), 2, 1)
+        moved[:2, 2] += 33.3, -12.6
+        frame = cv2.warpPerspective(picture, moved, (1400, 1000), flags=cv2.INTER_CUBIC)
+        found = register(frame, picture, ALIGN)
+        corners = np.array([[0, 0], [1399, 0], [1399, 999], [0, 999]], np.float64)
+        true = cv2.perspectiveTransform(corners[None], moved)[0]
+        assert np.linalg.norm(back(corners, found) - true, axis=1).max() < 0.5
+
+    def test_the_same_frame_gives_the_same_place(self):
+        frame = photographed(part(3), motion(5, 6, 1))
+        first, second = (register(frame, template(3), ALIGN) for _ in range(2))
+        assert np.array_equal(first.matrix, second.matrix)
+        assert first.quality == second.quality
+
+    def test_coverage_is_the_share_of_the_template_in_the_frame(self):
+        found = register(photographed(part(3), motion(32, 0)), template(3), ALIGN)
+        assert found.coverage == pytest.approx(1 - 32 / SIZE, abs=0.01)
+
+
+class TestRefusal:
+    def test_another_product(self):
+        with pytest.raises(ImageError, match=r"does not fit the template"):
+            register(boards(1), template(3), ALIGN)
+        with pytest.raises(ImageError, match=r"does not fit the template"):
+            register(boards(1), boards(2), ALIGN)
+
+    def test_nothing_but_noise(self):
+        first, second = np.random.default_rng(0).integers(0, 256, (2, SIZE, SIZE, 3), dtype=np.uint8)
+        with pytest.raises(ImageError, match=r"does not fit the template"):
+            register(first, second, ALIGN)
+
+    @pytest.mark.parametrize("grey", [0, 114, 255])
+    def test_a_plain_frame(self, grey):
+        with pytest.raises(ImageError, match="does not fit the template"):
+            register(np.full((SIZE, SIZE, 3), grey, np.uint8), template(3), ALIGN)
+
+    def test_a_plain_template(self):
+        with pytest.raises(ImageError, match=r"template is plain: expected .* grey levels, got 0\.00"):
+            register(template(3), np.full((SIZE, SIZE, 3), 114, np.uint8), ALIGN)
+
+    def test_a_pattern_that_repeats_itself(self):
+        rows, columns = np.indices((SIZE, SIZE))
+        stripes = np.repeat(((columns // 8 % 2 + rows // 8 % 2) * 90 + 30).astype(np.uint8)[..., None], 3, axis=2)
+        with pytest.raises(ImageError, match=r"two places fit alike: \d+ px apart"):
+            register(stripes, stripes, ALIGN)
+
+    def test_a_part_beyond_reach_or_turn(self):
+        with pytest.raises(ImageError):
+            register(photographed(part(3), motion(50, 0)), template(3), Align(reach=20))
+        with pytest.raises(ImageError):
+            register(photographed(part(3), motion(0, 0, 15)), template(3), ALIGN)
+        with pytest.raises(ImageError, match=r"10\.\d px and .* degrees off, at most 10 px and 6 degrees"):
+            register(photographed(part(3), motion(10.6, 0)), template(3), Align(reach=10))
+
+    def test_too_small_a_share_of_the_template(self):
+        with pytest.raises(ImageError, match=r"at least 90% of the template, got 8\d%"):
+            register(photographed(part(3), motion(40, 0)), template(3), Align(coverage=0.9))
+
+    def test_less_agreement_than_asked_for(self):
+        with pytest.raises(ImageError, match=r"quality of at least 0\.999, got 0\.9"):
+            register(photographed(part(3), motion(3, 4)), template(3), Align(quality=0.999))
+
+    def test_a_picture_that_is_too_small(self):
+        with pytest.raises(ImageError, match="at least 32 pixels each way, got 20 x 256"):
+            register(template(3)[:20], template(3), ALIGN)
+
+
+class TestWarp:
+    def test_the_part_comes_to_lie_where_the_template_has_it(self):
+        frame = photographed(part(3), motion(21, -13, 3))
+        brought = warp(frame, template(3), register(frame, template(3), ALIGN))
+        assert brought.shape == template(3).shape
+        assert brought.dtype == np.uint8
+        assert np.abs(brought.astype(int) - template(3)).mean() < 4
+
+    def test_what_the_frame_does_not_cover_is_the_template(self):
+        frame, behind = np.full((40, 50, 3), 200, np.uint8), np.full((60, 70, 3), 10, np.uint8)
+        brought = warp(frame, behind, Registration(np.array([[1, 0, 5.0], [0, 1, 7.0], [0, 0, 1]]), 1.0, 1.0))
+        assert (brought[7:47, 5:55] == 200).all()
+        brought[7:47, 5:55] = 10
+        assert (brought == 10).all()
+
+
+class TestBack:
+    @given(
+        st.floats(-100, 100),
+        st.floats(-100, 100),
+        st.floats(-45, 45),
+        st.lists(st.tuples(st.floats(0, SIZE), st.floats(0, SIZE)), max_size=9),
+    )
+    def test_it_is_the_inverse_of_the_matrix(self, right, down, turn, points):
+        forth = np.linalg.inv(motion(right, down, turn, tilt=(1e-4, -2e-4)))
+        listed = np.array(points, np.float64).reshape(-1, 2)
+        there = back(listed, Registration(forth, 1.0, 1.0))
+        assert there.shape == listed.shape
+        homogeneous = np.hstack([there, np.ones((len(there), 1))]) @ forth.T
+        np.testing.assert_allclose(homogeneous[:, :2] / homogeneous[:, 2:], listed, atol=1e-6)
+
+
+class TestBest:
+    def test_the_variant_that_fits(self):
+        variants = {"cap": template(3), "first board": boards(1), "second board": boards(2)}
+        moved = motion(15, -8, 2)
+        name, found = best(photographed(part(3), moved), variants, ALIGN)
+        assert name == "cap"
+        assert error(found, moved) < 0.3
+        assert best(np.roll(boards(2), (6, 9), (0, 1)), variants, ALIGN)[0] == "second board"
+
+    def test_variants_that_differ_in_a_detail(self):
+        marked = template(3).copy()
+        marked[100:130, 60:90] = 250
+        variants = {"plain": template(3), "marked": marked}
+        moved = np.roll(marked, (5, -7), (0, 1)), np.roll(template(3), (5, -7), (0, 1))
+        assert [best(frame, variants, ALIGN)[0] for frame in moved] == ["marked", "plain"]
+
+    def test_none_fits(self):
+        with pytest.raises(ImageError, match=r"one of 2 templates, and none does; \w+ board: "):
+            best(template(3), {"first board": boards(1), "second board": boards(2)}, ALIGN)
+        with pytest.raises(ImageError, match="one of 0 templates"):
+            best(template(3), {}, ALIGN)
