@@ -1,15 +1,19 @@
 """Tiny bundles, made on the spot: a model whose score per class is a sigmoid of one colour channel's mean brightness.
 
 A red frame is therefore a sure case of `red`, and a black one is good. The maps are the channels, averaged over tiles.
+
+`local_model()` and its bundles say where: a cell of a frame (`TILE` pixels wide) that is bright in one channel, or
+differs in it from the template, is a defect of that type.
 """
 
 from pathlib import Path
 
 import numpy as np
+import onnxruntime
 from onnx import TensorProto, helper, numpy_helper
 
 from sightline import bundle, image
-from sightline.bundle.manifest import Agreement, Data, Golden, Int8, Manifest, Parity, Provenance
+from sightline.bundle.manifest import Agreement, Data, Golden, Int8, Locate, Manifest, Parity, Provenance, Templates
 from sightline.config import Preprocess
 from sightline.verdict import Policy, Threshold
 
@@ -72,6 +76,82 @@ def model(
     return made.SerializeToString()
 
 
+def local_model(*, boxed=False, pair=False, height=SIDE, width=SIDE, boxes=20, cell=TILE):
+    """The bytes of an ONNX file that says where: maps of cells, and boxes (the surest cells) if they are wanted."""
+    rows, columns = height // cell, width // cell
+    constants = {
+        "scale": np.float32(1 / 255),
+        "middle": np.float32(0.5),
+        "gain": np.float32(GAIN),
+        "flat": np.array([0, -1], np.int64),
+        "most": np.array([boxes], np.int64),
+        "last": np.array([-1], np.int64),
+        "cells": np.int64(rows * columns),
+        "columns": np.int64(columns),
+        "cell": np.float32(cell),
+    }
+    names, nodes = ["image"] + ["template"] * pair, []
+    for name in names:
+        nodes += [
+            helper.make_node("Cast", [name], [f"{name}_float"], to=TensorProto.FLOAT),
+            helper.make_node("Mul", [f"{name}_float", "scale"], [f"{name}_unit"]),
+        ]
+    if pair:
+        nodes += [
+            helper.make_node("Sub", ["image_unit", "template_unit"], ["change"]),
+            helper.make_node("Abs", ["change"], ["shown"]),
+        ]
+    nodes += [
+        helper.make_node("Transpose", ["shown" if pair else "image_unit"], ["planes"], perm=[0, 3, 1, 2]),
+        helper.make_node("AveragePool", ["planes"], ["means"], kernel_shape=[cell, cell], strides=[cell, cell]),
+        helper.make_node("Sub", ["means", "middle"], ["centred"]),
+        helper.make_node("Mul", ["centred", "gain"], ["logits"]),
+        helper.make_node("Sigmoid", ["logits"], ["maps"]),
+        helper.make_node("GlobalMaxPool", ["maps"], ["peaks"]),
+        helper.make_node("Reshape", ["peaks", "flat"], ["scores"]),
+    ]
+    outputs = {"scores": ["batch", 3], "maps": ["batch", 3, rows, columns]}
+    if boxed:
+        nodes += _box_nodes()
+        outputs["boxes"] = ["batch", boxes, 6]
+    graph = helper.make_graph(
+        nodes,
+        "places",
+        [helper.make_tensor_value_info(name, TensorProto.UINT8, ["batch", height, width, 3]) for name in names],
+        [helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name, shape in outputs.items()],
+        [
+            numpy_helper.from_array(np.asarray(value), name)
+            for name, value in constants.items()
+            if any(name in node.input for node in nodes)
+        ],
+    )
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=10).SerializeToString()
+
+
+def _box_nodes():
+    """From the maps the surest cells of all types, as x1, y1, x2, y2, score, class."""
+
+    def node(kind, inputs, output, **settings):
+        return helper.make_node(kind, inputs, [output], **settings)
+
+    floats = {"to": TensorProto.FLOAT}
+    return [
+        node("Reshape", ["maps", "flat"], "listed"),
+        helper.make_node("TopK", ["listed", "most"], ["best", "at"]),
+        node("Div", ["at", "cells"], "type"),
+        node("Mod", ["at", "cells"], "within"),
+        node("Div", ["within", "columns"], "row"),
+        node("Mod", ["within", "columns"], "column"),
+        *(node("Cast", [name], f"{name}_float", **floats) for name in ("type", "row", "column")),
+        node("Mul", ["column_float", "cell"], "x1"),
+        node("Mul", ["row_float", "cell"], "y1"),
+        node("Add", ["x1", "cell"], "x2"),
+        node("Add", ["y1", "cell"], "y2"),
+        *(node("Unsqueeze", [n, "last"], f"{n}_in") for n in ("x1", "y1", "x2", "y2", "best", "type_float")),
+        node("Concat", [f"{n}_in" for n in ("x1", "y1", "x2", "y2", "best", "type_float")], "boxes", axis=2),
+    ]
+
+
 def manifest(**changes):
     """A manifest for `model()`, with some fields replaced."""
     thresholds = {name: Threshold(ng=0.7, review=0.4) for name in CLASSES}
@@ -119,6 +199,55 @@ def contents(onnx_file=None, *, with_int8=False, **changes):
         files["model-int8.onnx"] = model(gain=INT8_GAIN)
         changes = {"int8": int8(), **changes}
     return manifest(**{"golden": samples, **changes}), files
+
+
+def local_contents(*, boxed=False, pair=False, variants=None, cell=TILE, **changes):
+    """Manifest and files of a bundle that locates; `variants` are pictures of templates, by name."""
+    spec = changes.get("input", Preprocess(height=SIDE, width=SIDE))
+    model_file = local_model(boxed=boxed, pair=pair, height=spec.height, width=spec.width, cell=cell)
+    files = {"model.onnx": model_file, "card.md": b"# Places\n"}
+    held = {name: f"templates/{name}.png" for name in variants or {}}
+    files |= {held[name]: image.png(picture) for name, picture in (variants or {}).items()}
+    peaks = dict.fromkeys(CLASSES, 0.4)
+    fields = {
+        "name": "places",
+        "method": "detect" if boxed else "compare" if pair else "segment",
+        "locate": Locate(by="boxes", peaks=peaks)
+        if boxed
+        else Locate(by="regions", peaks=peaks, edges=dict.fromkeys(CLASSES, 0.2)),
+        "templates": Templates(compared=True, choose="name", variants=held) if pair else None,
+    }
+    if spec.tiles is None and spec.align is None:
+        fields["golden"], golden = _local_golden(model_file, (spec.height, spec.width), pair=pair)
+        files |= golden
+    return manifest(**{**fields, **changes}), files
+
+
+def _local_golden(model_file, size, *, pair):
+    """Two golden samples, one with a red spot, and of a pair each with its own template; and their files."""
+    session = onnxruntime.InferenceSession(model_file, providers=["CPUExecutionProvider"])
+    samples, files = [], {}
+    for number, spots in enumerate(((), ((20, 30, (255, 0, 0)),)), start=1):
+        frame, plain = spotted(size, spots), spotted(size)
+        given = {"image": frame[None]} | ({"template": plain[None]} if pair else {})
+        scores = tuple(float(score) for score in session.run(["scores"], given)[0][0])
+        name, beside = f"golden/{number:03d}.png", f"golden/{number:03d}-template.png"
+        files |= {name: image.png(frame)} | ({beside: image.png(plain)} if pair else {})
+        samples.append(Golden(file=name, scores=scores, template=beside if pair else None))
+    return tuple(samples), files
+
+
+def spotted(size, spots=(), side=16, ground=40):
+    """A grey frame (H, W, 3) with square spots: top, left, colour."""
+    frame = np.full((*size, 3), ground, np.uint8)
+    for top, left, colour in spots:
+        frame[top : top + side, left : left + side] = colour
+    return frame
+
+
+def write_local_bundle(folder: Path, **changes) -> Path:
+    """Writes a bundle that locates and returns its folder."""
+    return bundle.write(folder, *local_contents(**changes))
 
 
 def int8(**changes):

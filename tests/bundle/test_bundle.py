@@ -165,6 +165,36 @@ class TestInt8:
             Bundle.open(both)
 
 
+class TestLocating:
+    @pytest.fixture
+    def local(self, tmp_path):
+        variants = {"pale": bundle_factory.spotted((64, 64))}
+        return bundle_factory.write_local_bundle(tmp_path, pair=True, variants=variants)
+
+    def test_holds_templates_of_variants_and_of_golden_samples(self, local):
+        opened = Bundle.open(local)
+        assert opened.manifest.templates.variants == {"pale": "templates/pale.png"}
+        assert opened.read("templates/pale.png")
+        assert opened.read(opened.manifest.golden[0].template)
+
+    @pytest.mark.parametrize(
+        ("change", "reason"),
+        [
+            (lambda d: d["files"].pop("templates/pale.png"), "names templates that it does not list as files"),
+            (lambda d: d["files"].pop("golden/001-template.png"), "golden samples that it does not list as files"),
+            (lambda d: d["locate"]["peaks"].pop("red"), "locate.peaks: expected one for each class"),
+            (lambda d: d["locate"]["edges"].update(violet=0.1), "locate.edges: expected one for each class"),
+            (lambda d: d["locate"].update(by="guess"), "locate.by"),
+            (lambda d: d["templates"].update(choose="chance"), "templates.choose"),
+            (lambda d: d["policy"].update(minimum_area=-1), "policy.minimum_area"),
+        ],
+    )
+    def test_each_fault_is_said(self, local, change, reason):
+        edit(local, change)
+        with pytest.raises(BundleError, match=reason):
+            Bundle.open(local)
+
+
 class TestManifest:
     @pytest.mark.parametrize(
         ("change", "reason"),

@@ -3,8 +3,12 @@
 import pytest
 
 import bundle_factory
-from sightline.bundle.manifest import Calibration, Metric
+from sightline import bundle
+from sightline.bundle.manifest import Calibration, Metric, Parity
 from sightline.cli import main
+from sightline.config import Preprocess
+from sightline.config.align import Align
+from sightline.config.tiles import Tiles
 from sightline.verdict import ANY_DEFECT, Policy, Threshold
 
 
@@ -109,3 +113,64 @@ def test_show_says_what_a_score_of_good_parts_alone_means(tmp_path, capsys):
     folder = bundle_factory.write_bundle(tmp_path, method="anomaly", calibration=calibration)
     assert main(["bundle", "show", str(folder)]) == 0
     assert "tail on 57 good parts: a score s says that one in 10^(s / (1 - s)) of them" in capsys.readouterr().out
+
+
+class TestLocating:
+    def shown(self, folder, capsys):
+        assert main(["bundle", "show", str(folder)]) == 0
+        return capsys.readouterr().out
+
+    def test_show_says_how_defects_are_told_and_what_is_looked_at(self, tmp_path, capsys):
+        spec = Preprocess(
+            height=64,
+            width=128,
+            tiles=Tiles(overlap=16),
+            align=Align(motion="translation", reach=12),
+            roi=((10, 20), (300, 20), (300, 200)),
+            ignore=(((0, 0), (9, 0), (9, 9)), ((50, 50), (60, 50), (60, 60))),
+            mm_per_pixel=0.1,
+        )
+        policy = bundle_factory.manifest().policy.model_copy(update={"minimum_area": 25.0})
+        shown = self.shown(bundle_factory.write_local_bundle(tmp_path, pair=True, input=spec, policy=policy), capsys)
+        for fact in (
+            "method     compare",
+            "templates  each frame is compared with one, which comes with the frame (score --template)",
+            "cut into tiles of 128 x 64 px at their own scale, 16 px overlap",
+            "to the template, translation, at most 12 px and 6 degrees off, quality from 0.6",
+            "3 corners, x 10 to 300, y 20 to 200 px",
+            "ignored    2 regions",
+            "0.1 mm a pixel of the frame",
+            "by regions: red from 0.400 to an edge of 0.200; green",
+            "25 px of the frame, 0.25 mm²: what is smaller does not count",
+        ):
+            assert fact in shown
+
+    def test_show_of_boxes_and_of_variants(self, tmp_path, capsys):
+        figures = {"largest_score_difference": 1e-6, "largest_map_difference": 1e-6, "verdict_flips": 0}
+        parity = Parity(images=3, largest_box_shift=0.02, **figures)
+        shown = self.shown(bundle_factory.write_local_bundle(tmp_path / "a", boxed=True, parity=parity), capsys)
+        assert "by boxes: red from 0.400; green from 0.400; blue from 0.400" in shown
+        assert "largest shift of a box 2.0e-02 px" in shown
+        assert "templates" not in shown
+        assert "smallest" not in shown
+        variants = {name: bundle_factory.spotted((64, 64)) for name in ("pale", "dark")}
+        shown = self.shown(bundle_factory.write_local_bundle(tmp_path / "b", pair=True, variants=variants), capsys)
+        assert "of the variant that it is said to show (score --variant): pale, dark" in shown
+        only = {"pale": variants["pale"]}
+        shown = self.shown(bundle_factory.write_local_bundle(tmp_path / "c", pair=True, variants=only), capsys)
+        assert "each frame is compared with one; the bundle holds it: pale" in shown
+
+    def test_show_of_a_bundle_that_only_names_them(self, folder, capsys):
+        assert "located     no: a verdict says what, not where" in self.shown(folder, capsys)
+
+    @pytest.mark.parametrize("settings", [{"pair": True}, {"boxed": True}, {"boxed": True, "pair": True}])
+    def test_verify_gives_golden_samples_their_templates(self, tmp_path, capsys, settings):
+        assert main(["bundle", "verify", str(bundle_factory.write_local_bundle(tmp_path, **settings))]) == 0
+        assert "2 golden samples, largest difference" in capsys.readouterr().out
+
+    def test_verify_fails_where_a_golden_template_is_another(self, tmp_path, capsys):
+        manifest, files = bundle_factory.local_contents(pair=True)
+        swapped = tuple(one.model_copy(update={"template": one.file}) for one in manifest.golden)
+        path = bundle.write(tmp_path, manifest.model_copy(update={"golden": swapped}), files)
+        assert main(["bundle", "verify", str(path)]) == 2
+        assert "the self test failed. golden/002.png" in capsys.readouterr().err

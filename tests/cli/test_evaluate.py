@@ -1,11 +1,13 @@
 """``sightline evaluate``, as a user types it: over seeds, over runs, and of a bundle on labelled images."""
 
+import csv
 import json
 
 import numpy as np
 import pytest
 import yaml
 
+import bundle_factory
 from plate_factory import SIDE, photograph, save_weights
 from sightline import image
 from sightline.bundle.manifest import Metric
@@ -90,6 +92,37 @@ def test_a_bundle_is_measured_on_labelled_images_and_drawn(evaluated, place, tmp
     assert figures["auroc"]["mean"] > 0.9
     assert {"aupro_30", "overkill_rate"} <= set(figures)
     assert list(out.rglob("*.png"))
+
+
+def write_spots(root, label, colour):
+    """Grey frames, every other with a spot of one colour and its mask."""
+    for number in range(12):
+        kind, corner = (label if number % 2 else "good"), (8 + number, 30)
+        shot = bundle_factory.spotted((SIDE, SIDE), [(*corner, colour)] if number % 2 else [])
+        shot[number, :4] += 1  # no two alike
+        file = root / "images" / kind / f"{number:03}.png"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(image.png(shot))
+        if number % 2:
+            mask = root / "masks" / kind / f"{number:03}_mask.png"
+            mask.parent.mkdir(parents=True, exist_ok=True)
+            mask.write_bytes(image.png((shot == colour).all(axis=2).astype(np.uint8) * 255))
+
+
+@pytest.mark.parametrize("boxed", [False, True])
+def test_a_bundle_that_locates_is_measured_on_images_that_lack_some_of_its_types(tmp_path, boxed):
+    write_spots(tmp_path / "spots", "green", (0, 255, 0))
+    bundle = bundle_factory.write_local_bundle(tmp_path, boxed=boxed)
+    out = tmp_path / "out"
+    assert main(["evaluate", str(bundle), str(tmp_path / "spots"), "-o", str(out)]) == 0
+    figures = {figure["name"]: figure["mean"] for figure in json.loads((out / "figures.json").read_text("utf-8"))}
+    assert figures["recall/green"] == 1
+    assert next(iter(figures)) == ("map_33" if boxed else "miou")
+    assert boxed or figures["iou/green"] > 0.5
+    rows = list(csv.DictReader((out / "defects.csv").read_text("utf-8").splitlines()))
+    assert {row["said"] for row in rows} - {""} == {"green"}
+    assert boxed or {row["outcome"] for row in rows} == {"right"}
+    assert (out / "misses.png").is_file()
 
 
 def test_a_bundle_is_not_measured_without_a_good_part(evaluated, place, tmp_path, capsys):
@@ -185,7 +218,7 @@ def test_runs_that_agree_are_no_surer_than_each_of_them():
         (["plates.yaml", "--seeds", "0", "data.root=/absent/y"], "/absent/y"),
         (["plates.yaml", "--seeds", "-1"], "got -1"),
         (["plates.yaml", "--seeds", "99999999999"], "got 99999999999"),
-        (["plates", "--seeds", "0"], "--seeds goes with a recipe"),
+        (["plates", "--seeds", "0"], "--seeds and --folds go with a recipe"),
         (["plates.yaml", "--seeds", "one"], "--seeds: expected whole numbers from 0 to 4294967295, got one"),
         (["data.root=/a/b"], "expected a recipe, runs or a bundle, got only data.root=/a/b"),
         (["plates.yaml", "data.root=/absent/x", "--seeds", "0"], "/absent/x"),

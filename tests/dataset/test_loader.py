@@ -1,6 +1,7 @@
 """What training is fed: the same at any time and with any number of processes."""
 
 import hashlib
+import pickle
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ import torch
 
 from sightline import image
 from sightline.config import Augmentation, Preprocess
+from sightline.config.recipe import Training
 from sightline.dataset.augment import Pipeline
 from sightline.dataset.loader import EpochOrder, ImageDataset, batches, mixed
 from sightline.errors import DataError, ImageError
@@ -76,7 +78,7 @@ def test_an_image_that_was_overwritten_is_not_trained_on(index, cache):
 
 
 def test_images_that_do_not_fit_in_memory_are_read_again(index, monkeypatch):
-    monkeypatch.setattr("sightline.dataset.loader._MEMORY_SHARE", 0)
+    monkeypatch.setattr("sightline.dataset.loader.MEMORY_SHARE", 0)
     made = dataset(index, cache=True)
     index.file(index.samples[0]).unlink()
     with pytest.raises(ImageError):
@@ -94,32 +96,38 @@ def test_randomness_hangs_on_epoch_and_sample_alone(index):
 
 @pytest.mark.slow
 def test_the_number_of_processes_changes_nothing(index):
-    alone = batches(augmented(index), batch_size=4, seed=1)
-    many = batches(augmented(index), batch_size=4, seed=1, workers=2, first_epoch=3)
+    alone = batches(augmented(index), Training(batch_size=4), seed=1)
+    many = batches(augmented(index), Training(batch_size=4, workers=2), seed=1, first_epoch=3)
     assert same(round_of(alone, 3), round_of(many, 3))
     assert same(round_of(alone, 4), round_of(many, 4))
 
 
 def test_order_is_new_each_epoch_and_each_sample_comes_once(index):
-    loader = batches(dataset(index), batch_size=4, seed=1)
+    loader = batches(dataset(index), Training(batch_size=4), seed=1)
     orders = [[int(t) for _, targets in round_of(loader, epoch) for t in targets.argmax(1)] for epoch in (0, 1, 0)]
     assert orders[0] == orders[2] != orders[1]
     assert sorted(orders[0])[:8] == sorted(set(orders[0]))[:8]
 
 
 def test_without_a_seed_the_order_is_that_of_the_samples(index):
-    loader = batches(dataset(index), batch_size=4, seed=None)
+    loader = batches(dataset(index), Training(batch_size=4), seed=None)
     assert [int(t) for _, targets in loader for t in targets.argmax(1)] == list(range(9))
 
 
 @pytest.mark.parametrize(("size", "sizes"), [(4, [4, 4]), (5, [5, 4]), (9, [9]), (1, [1] * 9), (20, [9])])
 def test_training_never_sees_a_batch_of_one_left_over(index, size, sizes):
-    assert [len(images) for images, _ in batches(dataset(index), batch_size=size, seed=0)] == sizes
+    assert [len(images) for images, _ in batches(dataset(index), Training(batch_size=size), seed=0)] == sizes
+
+
+def test_images_travel_to_processes_that_are_started_anew(index):
+    made = augmented(index, cache=False)
+    again = pickle.loads(pickle.dumps(made))
+    assert torch.equal(again[2, 3][0], made[2, 3][0])
 
 
 def test_an_empty_part_gives_no_batches(index):
     empty = ImageDataset(index, (), np.zeros((0, 2), np.float32), SPEC)
-    assert len(batches(empty, batch_size=4, seed=None)) == 0
+    assert len(batches(empty, Training(batch_size=4), seed=None)) == 0
 
 
 def test_order_begins_with_the_epoch_it_was_made_for():

@@ -9,10 +9,10 @@ import pytest
 
 from sightline import synth
 from sightline.config import Preprocess
-from sightline.config.recipe import Data
+from sightline.config.recipe import Data, Recipe
 from sightline.dataset import readers
-from sightline.dataset.prepare import prepare
-from sightline.errors import DataError
+from sightline.dataset.prepare import of_recipe, prepare
+from sightline.errors import ConfigError, DataError
 from sightline.index import Split
 
 
@@ -129,6 +129,30 @@ def test_a_saved_index_keeps_its_split(folder):
     again = prepare(Data.model_validate({"root": folder, "reader": {"kind": "index"}, "split": {"seed": 9}}))
     assert [(s.path, s.split) for s in again.index.samples] == [(s.path, s.split) for s in index.samples]
     assert again.report.errors == ()
+
+
+def recipe(folder, **changes):
+    return Recipe.model_validate({"name": "parts", "task": "segment", "data": {"root": str(folder)}, **changes})
+
+
+def test_a_recipe_that_localises_is_checked_for_marks(folder, tmp_path):
+    assert any(
+        "no defect is marked in the train part" in error
+        for error in of_recipe(recipe(folder), progress=lambda *_: None).report.errors
+    )
+    synth.write(tmp_path / "parts", count=24, size=(64, 64), defects=("dent",))
+    done = of_recipe(recipe(tmp_path / "parts"), progress=lambda *_: None)
+    assert done.report.errors == ()
+    assert done.report.marked["dent"].images == 12
+    (low, middle, high), shown = done.report.marked["dent"].frame, done.report.marked["dent"].shown
+    assert 2 < low <= middle <= high < 64
+    assert shown == pytest.approx([3.5 * value for value in (low, middle, high)], rel=0.01)
+
+
+def test_a_transform_that_spoils_marks_is_refused_before_an_image_is_read(tmp_path):
+    spoiling = [{"name": "Affine", "rotate": [10, 40], "mask_interpolation": 1}]
+    with pytest.raises(ConfigError, match=r"augment\.0: expected Affine to keep the values of masks"):
+        of_recipe(recipe(tmp_path / "nowhere", augment=spoiling), progress=lambda *_: None)
 
 
 @pytest.mark.realdata

@@ -6,7 +6,6 @@ import cv2
 import numpy as np
 import pytest
 
-from sightline import image
 from sightline.dataset.scan import THUMBNAIL, read_checked, scan
 from sightline.errors import DataError, ImageError
 from sightline.index import Index, Sample
@@ -60,7 +59,7 @@ def test_a_file_of_any_size_is_not_read_into_memory(tmp_path, monkeypatch):
     write(tmp_path / "a.png", grey())
     for name in ("huge.png", "a_mask.png"):
         (tmp_path / name).write_bytes(bytes(5000))
-    monkeypatch.setattr(image, "LARGEST_FILE", 4999)
+    monkeypatch.setattr("sightline.image.files.LARGEST_FILE", 4999)
     index = Index.build(tmp_path, [Sample(path="a.png", mask="a_mask.png"), Sample(path="huge.png")])
     done = scan(index)
     assert done.unreadable["huge.png"] == "expected a file of at most 2 GiB, got one of 5,000 bytes"

@@ -8,8 +8,9 @@ import pytest
 from plate_factory import SIDE, photograph, save_weights, write
 from sightline import image, train
 from sightline.config.recipe import Data, Decision, Model, Preprocess, Recipe
-from sightline.export.answer import CALIBRATE_SUSPICIOUS, answer
-from sightline.export.sweep import Outputs
+from sightline.export import tasks
+from sightline.export.answer import CALIBRATE_SUSPICIOUS, Answer
+from sightline.export.sweep import Outputs, Sweeper
 from sightline.index import Split
 from sightline.runs import RunFolder
 
@@ -44,9 +45,13 @@ def new_run(tmp_path):
     return make
 
 
+def answer(run: RunFolder) -> Answer:
+    return tasks.answer(run, Sweeper.of(run.index, run.recipe, lambda *_: None))
+
+
 def policy(run):
     """The heat from which a part is rejected, and why."""
-    told = answer(run, progress=lambda *_: None)
+    told = answer(run)
     parameters = told.calibration.parameters
     levels = np.array([parameters[f"level/{k}"] for k in range(sum(key.startswith("level/") for key in parameters))])
     heat = np.array([parameters[f"heat/{k}"] for k in range(len(levels))])
@@ -77,9 +82,9 @@ def test_hidden_defects_that_were_left_out_count_as_good_nowhere(new_run):
     run = new_run("f1", hidden=(35, 50), defects=6)
     run = RunFolder.create(run.path.parent, run.recipe.model_copy(update={"decide": Decision(rule="f1")}), run.index)
     train.fit(run)
-    told = answer(run, progress=lambda *_: None)
+    told = answer(run)
     part = run.index.part(Split.CALIBRATE)
     scores = np.linspace(0.1, 0.9, len(part), dtype=np.float32)[:, None]
-    why = told.policy(Outputs(tuple(part), scores, scores[:, :, None, None])).chosen_by
+    why = told.policy(Outputs(tuple(part), scores, ())).chosen_by
     assert "2 images quite unlike the others were left out" in why
     assert "best F1 on 6 defective and 38 other images" in why

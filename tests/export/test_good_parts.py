@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from plate_factory import SIDE, photograph, save_weights, write
-from sightline import image, train
+from sightline import train
 from sightline.bundle import Bundle
 from sightline.config.recipe import Data, Model, Preprocess, Recipe
 from sightline.export import export
@@ -63,7 +63,7 @@ def test_the_map_points_at_the_blot_of_a_padded_frame(bundle):
     for number in range(300, 310):
         shot = photograph(number, blot=True)
         reading = inspector.examine(shot).reading
-        heat = image.map_to_frame(reading.maps[0], shot.shape[:2], inspector.manifest.input)
+        heat = reading.place.heat_to_frame(reading.maps[0])
         blot = np.abs(shot.astype(int) - photograph(number)).max(axis=2) > 0
         hits += bool(heat[blot].mean() > np.quantile(heat, 0.8))
     assert hits >= 8

@@ -262,7 +262,7 @@ class TestPrepare:
     def test_extreme_shapes(self, shape, fit):
         spec = Preprocess(fit=fit)
         assert image.prepare(np.full((*shape, 3), 7, np.uint8), spec).shape == (224, 224, 3)
-        assert image.map_to_frame(np.ones((7, 7), np.float32), shape, spec).shape == shape
+        assert image.place(shape, spec).heat_to_frame(np.ones((7, 7), np.float32)).shape == shape
 
     @given(
         shape=st.tuples(st.integers(40, 600), st.integers(40, 600)),
@@ -286,7 +286,7 @@ class TestPrepare:
         top, left, height, breadth = image.content(shape, spec)
         inside = prepared[top : top + height, left : left + breadth, 0]
         assert np.allclose(_centre(inside), place, atol=0.02 + 1 / min(height, breadth))
-        back = image.map_to_frame(prepared[..., 0].astype(np.float32) - _background(spec, shape), shape, spec)
+        back = image.place(shape, spec).heat_to_frame(prepared[..., 0].astype(np.float32) - _background(spec, shape))
         assert back.shape == shape
         assert np.allclose(_centre(np.clip(back, 0, None)), place, atol=0.02 + 1 / min(height, breadth))
 

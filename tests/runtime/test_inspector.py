@@ -127,10 +127,10 @@ class TestInspect:
 
     @pytest.mark.parametrize("fault", [BundleError("the model failed: memory"), MemoryError()])
     def test_a_model_that_fails_is_a_reason(self, inspector, monkeypatch, fault):
-        def fail(batch):
+        def fail(batch, templates):
             raise fault
 
-        monkeypatch.setattr(inspector._session, "run", fail)
+        monkeypatch.setattr(inspector._reader, "_model", fail)
         inspection = inspector.examine(bundle_factory.frame_of((0, 0, 0)))
         assert inspection.verdict.outcome is Outcome.NOT_INSPECTED
         assert "memory" in inspection.verdict.reasons[0]

@@ -15,17 +15,18 @@ import pytest
 
 import bundle_factory
 from sightline import image
-from sightline.bundle.manifest import Metric
+from sightline.bundle.manifest import Locate, Metric
 from sightline.config import Preprocess
 from sightline.errors import DataError
 from sightline.runtime import Inspection, Inspector, overlay, report, results
 from sightline.runtime.outputs import Outputs
-from sightline.verdict import ANY_DEFECT, Defect, Frame, Outcome, Policy, Reading, Threshold, Verdict
+from sightline.runtime.reader import Reading
+from sightline.verdict import ANY_DEFECT, Defect, Frame, Outcome, Policy, Threshold, Verdict
 
 MANIFEST = bundle_factory.manifest()
 
 
-def inspection(outcome=Outcome.NG, name="part.png", *, picture=None, maps=None, **verdict):
+def inspection(outcome=Outcome.NG, name="part.png", *, picture=None, maps=None, spec=MANIFEST.input, **verdict):
     """An inspection as an inspector would give it; NG and REVIEW name red."""
     defects = (Defect("red", 0.9),) if outcome in (Outcome.NG, Outcome.REVIEW) else ()
     fields = {"reasons": ("why",), "defects": defects, "scores": {"red": 0.9}, "frame": name, "bundle": "colours 1.2.3"}
@@ -34,7 +35,8 @@ def inspection(outcome=Outcome.NG, name="part.png", *, picture=None, maps=None, 
         return Inspection(made, None, None)
     picture = bundle_factory.frame_of((120, 120, 120)) if picture is None else picture
     maps = np.zeros((3, 8, 8), np.float32) if maps is None else maps
-    return Inspection(made, Frame(picture, name), Reading(np.array([0.9, 0, 0], np.float32), maps))
+    reading = Reading(np.array([0.9, 0, 0], np.float32), maps, None, image.place(picture.shape[:2], spec))
+    return Inspection(made, Frame(picture, name), reading)
 
 
 class TestLines:
@@ -56,6 +58,22 @@ class TestLines:
         assert (seen["frame"], seen["outcome"], seen["defect"], seen["score:red"]) == (awkward, "NG", "red", "0.9")
         assert seen["reasons"] == "one two; three"
         assert (bad["outcome"], bad["defect"], bad["score:red"]) == ("NOT_INSPECTED", "", "")
+
+    def test_csv_of_a_bundle_that_locates_tells_how_many_and_where_the_surest_is(self):
+        found = (Defect("red", 0.9, (1.0, 2.0, 11.0, 22.0), 200.0, 0.5), Defect("red", 0.8, (5.0, 5.0, 9.0, 9.0), 16.0))
+        verdicts = [inspection(defects=found), inspection(Outcome.OK), inspection(Outcome.NOT_INSPECTED)]
+        verdicts += [inspection(defects=(Defect("red", 0.9),))]
+        lines = [results.csv_line(one.verdict, MANIFEST.classes, located=True) for one in verdicts]
+        rows = list(csv.DictReader([results.csv_header(MANIFEST.classes, located=True), *lines]))
+        keys = ("defects", "x1", "y1", "x2", "y2", "area", "area_mm2")
+        assert [[row[key] for key in keys] for row in rows] == [
+            ["2", "1.0", "2.0", "11.0", "22.0", "200.0", "0.5"],
+            ["0", *[""] * 6],
+            [""] * 7,
+            ["1", *[""] * 6],
+        ]
+        assert all(row["score:red"] for row in rows)
+        assert "x1" not in results.csv_header(MANIFEST.classes)
 
     @pytest.mark.skipif(os.name == "nt", reason="there every name is Unicode")
     def test_a_name_that_is_no_unicode_is_still_json(self, tmp_path):
@@ -137,7 +155,7 @@ class TestOverlay:
         maps = np.zeros((3, 8, 8), np.float32)
         maps[0, 3:5, 7] = 5  # at the right edge, half way down
         wide = bundle_factory.frame_of((120, 120, 120), 100, 400)
-        drawn = overlay.draw_heat(wide, inspection(picture=wide, maps=maps), manifest)
+        drawn = overlay.draw_heat(wide, inspection(picture=wide, maps=maps, spec=manifest.input), manifest)
         rows, columns = np.nonzero(np.abs(drawn.astype(int) - 120).sum(axis=2) > 30)
         assert abs(rows.mean() - 50) < 8
         assert columns.min() > 250
@@ -246,6 +264,19 @@ class TestReport:
         assert all(f"{n}.png" in page for n in range(9))
         assert "The first 2 images of each outcome have pictures; 7 have none here" in page
 
+    def test_of_a_bundle_that_locates_it_tells_how_many_and_how_large(self):
+        two = (Defect("red", 0.9, (1, 2, 11, 22), 200.0, 0.5), Defect("red", 0.8, (20, 20, 60, 60), 1600.0, 4.0))
+        each = [inspection(defects=two), inspection(name="b.png", defects=(Defect("green", 0.9, (0, 0, 8, 8), 64.0),))]
+        locate = Locate(by="boxes", peaks=dict.fromkeys(MANIFEST.classes, 0.5))
+        policy = MANIFEST.policy.model_copy(update={"minimum_area": 12.5})
+        page = self.make(each, locate=locate, policy=policy).render()
+        assert "<button>Defects</button>" in page
+        assert "2 red; largest 4 mm²" in page
+        assert "1 green; 64 px" in page
+        assert "Defects smaller than 12.5 pixels" in page
+        assert "Boxes are the model&#39;s own" in page or "Boxes are the model's own" in page
+        assert "<button>Defects</button>" not in self.make(each[:1]).render()
+
     def test_no_image_at_all(self):
         assert "0 images" in self.make([]).render()
 
@@ -273,6 +304,25 @@ def test_verdicts_go_on_without_overlays_and_it_is_said_at_the_end(tmp_path, mon
     assert [row["outcome"] for row in rows] == ["NG"] * 3
     assert not any("overlay" in row for row in rows)
     assert "2.png" in (tmp_path / "report.html").read_text(encoding="utf-8")
+
+
+def test_annotations_are_written_though_the_report_cannot_be(tmp_path):
+    inspector = Inspector.open(bundle_factory.write_local_bundle(tmp_path), threads=1)
+    spotted = bundle_factory.spotted((64, 64), [(20, 30, (255, 0, 0))])
+    (tmp_path / "report.html").mkdir()
+    frames = [Frame(spotted, "parts/a.png"), Frame(spotted[:40], "parts/b.png"), "missing.png"]
+    with results.Lines.create(tmp_path / "out.jsonl") as lines:
+        files = {"report": tmp_path / "report.html", "coco": tmp_path / "made" / "coco.json"}
+        outputs = Outputs(inspector, lines, root=Path("parts"), **files)
+        for frame in frames:
+            outputs.take(inspector.examine(frame))
+        with pytest.raises(DataError, match="the report cannot be written"):
+            outputs.finish()
+    content = json.loads((tmp_path / "made" / "coco.json").read_text(encoding="utf-8"))
+    assert [(one["file_name"], one["height"]) for one in content["images"]] == [("a.png", 64), ("b.png", 40)]
+    assert {one["category_id"] for one in content["annotations"]} == {1}
+    rows = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text(encoding="utf-8").splitlines()]
+    assert content["annotations"][0]["area"] == rows[0]["defects"][0]["area"]
 
 
 def test_outputs_together(tmp_path):

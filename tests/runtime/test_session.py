@@ -25,7 +25,8 @@ def test_uses_what_the_process_may_use_unless_told(monkeypatch):
 def test_scores_do_not_depend_on_the_batch():
     batch = np.random.default_rng(0).integers(0, 256, (5, 64, 64, 3), dtype=np.uint8)
     session = Session(bundle_factory.model(), threads=1)
-    scores, maps = session.run(batch)
+    scores, maps, boxes = session.run(batch)
+    assert boxes is None
     assert scores.shape == (5, 3)
     assert maps.shape == (5, 3, 8, 8)
     for row, frame in enumerate(batch):
@@ -33,6 +34,23 @@ def test_scores_do_not_depend_on_the_batch():
         np.testing.assert_allclose(alone[0][0], scores[row], atol=1e-6)
         np.testing.assert_allclose(alone[1][0], maps[row], atol=1e-6)
         np.testing.assert_allclose(scores[row], bundle_factory.scores_of(frame), atol=1e-4)
+
+
+def test_a_model_that_compares_gives_boxes_of_what_differs_from_the_template():
+    session = Session(bundle_factory.local_model(boxed=True, pair=True), threads=1)
+    assert (session.pair, session.boxed) == (True, True)
+    frame, plain = bundle_factory.spotted((64, 64), [(16, 40, (255, 40, 40))], side=8), bundle_factory.spotted((64, 64))
+    answer = session.run(frame[None], plain[None])
+    assert answer.boxes[0, 0, :4].tolist() == [40, 16, 48, 24]
+    assert answer.boxes[0, 0, 4:].tolist() == pytest.approx([answer.scores[0, 0], 0])
+
+
+@pytest.mark.parametrize("pair", [False, True])
+def test_templates_missing_or_too_many_are_a_bundle_error(pair):
+    session = Session(bundle_factory.local_model(pair=pair), threads=1)
+    batch = np.zeros((1, 64, 64, 3), np.uint8)
+    with pytest.raises(BundleError, match="takes a template beside each frame" if pair else "takes no templates"):
+        session.run(batch, None if pair else batch)
 
 
 @pytest.mark.parametrize(

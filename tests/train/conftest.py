@@ -8,7 +8,7 @@ import torch
 
 from sightline import image
 from sightline.config.recipe import Augmentation, Data, Model, Preprocess, Recipe, Training
-from sightline.index import Index, Sample, Split
+from sightline.index import Box, Index, Sample, Split
 from sightline.runs import RunFolder
 
 SPLITS = (Split.TRAIN, Split.TRAIN, Split.TRAIN, Split.VALIDATE)
@@ -73,3 +73,33 @@ def new_run(tmp_path, parts, recipe):
         return RunFolder.create(tmp_path / "runs", recipe.model_copy(update=sections), index)
 
     return make
+
+
+@pytest.fixture(scope="session")
+def spots(tmp_path_factory):
+    """An index of 24 images, 64x64, each with a template: good, or with a bright or dark square, a mask and a box."""
+    root = tmp_path_factory.mktemp("spots")
+    draw = np.random.default_rng(1)
+    samples = []
+    for number in range(24):
+        kind = ("good", "bright", "dark")[number % 3]
+        template = draw.integers(90, 110, (64, 64, 3)).astype(np.uint8)
+        picture, mask = template.copy(), np.zeros((64, 64), np.uint8)
+        row, column = (int(value) for value in draw.integers(4, 48, 2))
+        square = np.s_[row : row + 12, column : column + 12]
+        names = {"path": f"{number:02}.png", "template": f"{number:02}-template.png"}
+        marks = {}
+        if kind != "good":
+            picture[square] = 200 if kind == "bright" else 20
+            mask[square] = 255
+            names["mask"] = f"{number:02}-mask.png"
+            box = Box(x1=column, y1=row, x2=column + 12, y2=row + 12, label=kind)
+            marks = {"labels": (kind,), "boxes": (box,)}
+            (root / names["mask"]).write_bytes(image.png(mask))
+        (root / names["template"]).write_bytes(image.png(template))
+        content = image.png(picture)
+        (root / names["path"]).write_bytes(content)
+        digest = hashlib.sha256(content).hexdigest()
+        split = SPLITS[number // 3 % 4]
+        samples.append(Sample(**names, **marks, split=split, digest=digest, width=64, height=64))
+    return Index.build(root, samples)

@@ -1,15 +1,15 @@
 """The evaluation protocol: figures with intervals, over several seeds of a recipe, or of one bundle on labelled images.
 
 Image AUROC, over all defects and per type, AUPRO and pixel AUROC where there are masks, F1, escape and overkill at the
-threshold that the calibrate part chose, and overkill where so many defects escape. Nothing is chosen on what is
-measured.
+threshold that the calibrate part chose, and overkill where so many defects escape; of tasks that locate defects also
+mAP, or IoU, and the share of single defects that are found. Nothing is chosen on what is measured.
 """
 
 from __future__ import annotations
 
 import json
 import statistics
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -24,7 +24,6 @@ from sightline.dataset.prepare import prepare
 from sightline.dataset.views import Views
 from sightline.errors import ConfigError, DataError
 from sightline.export import record, tasks
-from sightline.export.evaluate import Scored
 from sightline.export.sweep import Sweeper
 from sightline.files import write_whole
 from sightline.index import Split
@@ -34,6 +33,7 @@ from sightline.runtime.session import Session
 from sightline.workflow import Say
 
 _ALIAS = "evaluated"
+_MOST_FOLDS = 100
 
 
 @dataclass(frozen=True)
@@ -57,23 +57,50 @@ class Figure:
     values: tuple[float, ...]
 
 
-def over_seeds(recipe: Recipe, seeds: Sequence[int], runs: Path, *, progress: Progress, say: Say) -> list[RunFolder]:
-    """Trains and exports a recipe with each seed; a seed decides the split too, where the images came with none.
+def seeds_of(recipe: Recipe, seeds: Sequence[int]) -> dict[str, Recipe]:
+    """The recipe with each seed, which decides the split too, where the images came with none.
+
+    Raises:
+        ConfigError: A seed comes twice.
+    """
+    if len(set(seeds)) != len(seeds):
+        raise ConfigError(f"expected different seeds, got {' '.join(map(str, seeds))}")
+    return {f"seed {seed}": _divided(recipe, seed=seed).model_copy(update={"seed": seed}) for seed in seeds}
+
+
+def folds_of(recipe: Recipe, folds: int) -> dict[str, Recipe]:
+    """The recipe with each fold as its test part.
+
+    Raises:
+        ConfigError: There are fewer than 2 folds, or more than 100.
+    """
+    if not 2 <= folds <= _MOST_FOLDS:
+        raise ConfigError(f"--folds: expected 2 to {_MOST_FOLDS}, got {folds}")
+    return {f"fold {fold}": _divided(recipe, folds=folds, fold=fold) for fold in range(folds)}
+
+
+def _divided(recipe: Recipe, **plan: int | None) -> Recipe:
+    data = recipe.data.model_copy(update={"split": recipe.data.split.model_copy(update=plan)})
+    return recipe.model_copy(update={"data": data})
+
+
+def over(recipes: Mapping[str, Recipe], runs: Path, *, progress: Progress, say: Say) -> list[RunFolder]:
+    """Trains and exports recipes, one after the other.
+
+    Args:
+        recipes: By what a person is told of each.
+        runs: Where run folders go.
+        progress: Told the stage, images done and images in all.
+        say: Told what is trained.
 
     Raises:
         SightlineError: As `workflow.start` and `workflow.finish` do; runs that were finished before stay.
     """
-    if len(set(seeds)) != len(seeds):
-        raise ConfigError(f"expected different seeds, got {' '.join(map(str, seeds))}")
     done: list[RunFolder] = []
-    track = recipe.track.model_copy(update={"alias": _ALIAS})  # to measure must not change what is the candidate
-    for number, seed in enumerate(seeds, start=1):
-        say(f"seed {seed} ({number} of {len(seeds)})")
-        split = recipe.data.split.model_copy(update={"seed": seed})
-        data = recipe.data.model_copy(update={"split": split})
-        run = workflow.start(
-            recipe.model_copy(update={"seed": seed, "data": data, "track": track}), runs, progress=progress, say=say
-        )
+    for number, (name, recipe) in enumerate(recipes.items(), start=1):
+        say(f"{name} ({number} of {len(recipes)})")
+        track = recipe.track.model_copy(update={"alias": _ALIAS})  # to measure must not change what is the candidate
+        run = workflow.start(recipe.model_copy(update={"track": track}), runs, progress=progress, say=say)
         run.tags({"evaluation": (done or [run])[0].path.name})
         workflow.finish(run, progress=progress, say=say)
         done.append(run)
@@ -99,8 +126,7 @@ def of_runs(runs: Sequence[RunFolder]) -> list[Figure]:
 
 
 def _without_seed(recipe: Recipe) -> Recipe:
-    split = recipe.data.split.model_copy(update={"seed": 0})
-    return recipe.model_copy(update={"seed": 0, "data": recipe.data.model_copy(update={"split": split})})
+    return _divided(recipe, seed=0, fold=0).model_copy(update={"seed": 0})
 
 
 def summed_up(measured: Sequence[Sequence[Metric]]) -> list[Figure]:
@@ -119,7 +145,9 @@ def summed_up(measured: Sequence[Sequence[Metric]]) -> list[Figure]:
         else:
             half = float(student.ppf(0.975, len(values) - 1)) * statistics.stdev(values) / len(values) ** 0.5
             low = max(0.0, min(mean - half, statistics.fmean(metric.low for metric in found)))
-            high = min(1.0, max(mean + half, statistics.fmean(metric.high for metric in found)))
+            high = max(mean + half, statistics.fmean(metric.high for metric in found))
+            if all(metric.high <= 1 for metric in found):  # a share; counts an image may be more
+                high = min(1.0, high)
             how = f"Student's over {len(values)} runs, or their own if wider"
         figures.append(Figure(name, mean, low, high, how, values))
     return figures
@@ -158,14 +186,17 @@ def of_bundle(bundle: Path, data: Data, folder: Path, *, progress: Progress, say
             f"labels that mean good ({', '.join(data.good)}) is there",
             hint="Name the label of good parts: data.good=[NAME], after the folder.",
         )
+    if manifest.locate is not None:  # marks are counted by the number of their type, and the images may lack some
+        index = index.model_copy(update={"classes": manifest.classes})
     session = Session(opened.read(MODEL))
     samples = [sample.model_copy(update={"split": Split.TEST}) for sample in index.samples]
     views = Views(index, manifest.input, templates_of(opened))
     sweeper = Sweeper(index, views, progress, pair=session.pair)
     outputs = sweeper.sweep(session.run, samples, stage="score")
-    scored = Scored(outputs.samples, outputs.scores, manifest.classes, manifest.policy, one_class=one_class)
-    record.draw(scored, outputs, manifest, index, folder)
-    return summed_up([tasks.figures(scored, outputs, index, manifest.locate)])
+    scored = tasks.scored(outputs, manifest)
+    measured = manifest.model_copy(update={"metrics": tasks.figures(scored, outputs, index, manifest.locate)})
+    record.draw(scored, outputs, measured, sweeper, folder)
+    return summed_up([measured.headline_first])
 
 
 def table(figures: Sequence[Figure]) -> str:

@@ -174,7 +174,7 @@ class Policy(BaseModel):
         named = {name: float(score) for name, score in zip(classes, scores, strict=True)}
         reached = [self._reach(key, limit, scores, named) for key, limit in self.thresholds.items()]
         if located is not None and self.minimum_area > 0:
-            located = [defect for defect in located if (defect.area or 0) >= self.minimum_area]
+            located = [d for d in located if d.area is None or d.area >= self.minimum_area]
             large = {defect.label for defect in located}
             reached = [row for row in reached if row[2] in large]
         for outcome in (Outcome.NG, Outcome.REVIEW):

@@ -2,6 +2,7 @@
 
 import pytest
 
+from sightline.dataset.views import variant_of
 from sightline.errors import DataError
 from sightline.index import Split
 
@@ -43,6 +44,16 @@ def test_a_template_is_no_attribute(table, read):
     first, second = read("csv", template_column="reference").samples
     assert (first.template, first.attributes) == ("b.png", {})
     assert second.template is None
+
+
+def test_the_variant_has_a_place_of_its_own_whatever_its_column_is_called(table, read):
+    table("path,label,side,note\na.png,dent,left-hand,x\nb.png,ok,,\n")
+    first, second = read("csv", variant_column="side").samples
+    assert first.attributes == {"variant": "left-hand", "note": "x"}
+    assert variant_of(first) == "left-hand"
+    assert second.attributes == {}
+    table("path,label,variant\na.png,dent,right-hand\nb.png,ok,\n")
+    assert [variant_of(sample) for sample in read("csv").samples] == ["right-hand", ""]
 
 
 def test_a_missing_column_lists_those_that_are_there(table, read):

@@ -41,7 +41,7 @@ def test_tells_folded_from_random_and_from_trained():
 def test_unfolding_leaves_the_function_unchanged(images):
     network = folded_network()
     before = copy.deepcopy(network).eval()
-    unfold(network, images)
+    unfold(network, [(batch,) for batch in images])
     with torch.no_grad():
         want, got = (
             before.features(images[0].permute(0, 3, 1, 2) / 255),
@@ -54,7 +54,7 @@ def test_unfolding_leaves_the_function_unchanged(images):
 def test_afterwards_both_modes_agree(images):
     batch = [torch.cat(images)]
     folded, unfolded = folded_network(), folded_network()
-    unfold(unfolded, batch)
+    unfold(unfolded, [(one,) for one in batch])
 
     def difference(network):
         with torch.no_grad():

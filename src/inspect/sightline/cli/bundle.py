@@ -13,7 +13,8 @@ from sightline.cli.score import positive
 
 if TYPE_CHECKING:
     from sightline.bundle import Bundle, Manifest
-    from sightline.bundle.manifest import Agreement
+    from sightline.bundle.manifest import Agreement, Templates
+    from sightline.config import Preprocess
     from sightline.runtime import Inspector
 
 _TIMED_RUNS = 30
@@ -81,9 +82,9 @@ def _pack(arguments: argparse.Namespace) -> int:
 
 
 def _milliseconds(inspector: Inspector, bundle: Bundle) -> float:
-    from sightline import image
+    from sightline.runtime import golden
 
-    frames = [image.decode(bundle.read(sample.file), name=sample.file) for sample in bundle.manifest.golden]
+    frames = [golden.frame_of(bundle, sample) for sample in bundle.manifest.golden]
     times = []
     for number in range(_TIMED_RUNS):
         start = time.perf_counter()
@@ -95,7 +96,7 @@ def _milliseconds(inspector: Inspector, bundle: Bundle) -> float:
 def _sections(bundle: Bundle) -> Iterator[tuple[str, list[str]]]:
     """Title and lines of each part of what `show` prints."""
     manifest = bundle.manifest
-    spec, parity, made = manifest.input, manifest.parity, manifest.provenance
+    spec = manifest.input
     yield (
         f"{manifest.name} {manifest.version}",
         _columns(
@@ -104,6 +105,8 @@ def _sections(bundle: Bundle) -> Iterator[tuple[str, list[str]]]:
             ("method", manifest.method),
             ("types", ", ".join(manifest.classes)),
             ("input", f"{spec.width} x {spec.height} px, {spec.fit}, {spec.colour}, {spec.bits} bits of 16"),
+            *_looks(spec),
+            *([("templates", _templates(manifest.templates))] if manifest.templates else []),
             ("digest", bundle.digest),
             (
                 "needs",
@@ -122,19 +125,71 @@ def _sections(bundle: Bundle) -> Iterator[tuple[str, list[str]]]:
             *((part, _counts(counts)) for part, counts in manifest.data.counts.items()),
         ),
     )
-    compared = f"{parity.images:,} images, largest score difference {parity.largest_score_difference:.1e}"
-    yield (
-        "was made",
-        _columns(
-            ("when", made.created),
-            ("by", f"Sightline {made.code_version}, run {made.run}, seed {made.seed}"),
-            ("recipe", made.recipe_digest),
-            ("MLflow run", made.mlflow_run or "none"),
-            ("parity", f"{compared}, {parity.verdict_flips} verdicts changed"),
-            ("int8", "none" if manifest.int8 is None else "; ".join(map(_agrees, manifest.int8.agreement))),
-        ),
-    )
+    yield "was made", _made(manifest)
     yield "files", _columns(*((name, f"{size:,} bytes") for name, size in bundle.sizes.items()))
+
+
+def _made(manifest: Manifest) -> list[str]:
+    parity, made = manifest.parity, manifest.provenance
+    compared = f"{parity.images:,} images, largest score difference {parity.largest_score_difference:.1e}"
+    if parity.largest_box_shift is not None:
+        compared += f", largest shift of a box {parity.largest_box_shift:.1e} px"
+    return _columns(
+        ("when", made.created),
+        ("by", f"Sightline {made.code_version}, run {made.run}, seed {made.seed}"),
+        ("recipe", made.recipe_digest),
+        ("MLflow run", made.mlflow_run or "none"),
+        ("parity", f"{compared}, {parity.verdict_flips} verdicts changed"),
+        ("int8", "none" if manifest.int8 is None else "; ".join(map(_agrees, manifest.int8.agreement))),
+    )
+
+
+def _looks(spec: Preprocess) -> list[tuple[str, str]]:
+    """What of a frame is inspected, where that is not all of it in one look."""
+    rows = []
+    if spec.tiles:
+        told = f"frames are cut into tiles of {spec.width} x {spec.height} px at their own scale"
+        rows.append(("tiles", f"{told}, {spec.tiles.overlap} px overlap"))
+    if spec.align:
+        limits = f"at most {spec.align.reach:g} px and {spec.align.turn:g} degrees off"
+        rows.append(("align", f"to the template, {spec.align.motion}, {limits}, quality from {spec.align.quality:g}"))
+    if spec.roi:
+        xs, ys = zip(*spec.roi, strict=True)
+        around = f"x {min(xs):g} to {max(xs):g}, y {min(ys):g} to {max(ys):g}"
+        rows.append(("roi", f"{len(spec.roi)} corners, {around} px"))
+    if spec.ignore:
+        rows.append(("ignored", f"{len(spec.ignore)} {'region' if len(spec.ignore) == 1 else 'regions'}"))
+    if spec.mm_per_pixel:
+        rows.append(("scale", f"{spec.mm_per_pixel:g} mm a pixel of the frame"))
+    return rows
+
+
+def _templates(templates: Templates) -> str:
+    use = "each frame is compared with one" if templates.compared else "each frame is aligned to one"
+    if not templates.variants:
+        return f"{use}, which comes with the frame (score --template)"
+    names = ", ".join(templates.variants)
+    if len(templates.variants) == 1:
+        return f"{use}; the bundle holds it: {names}"
+    how = "that it fits best" if templates.choose == "match" else "that it is said to show (score --variant)"
+    return f"{use}, of the variant {how}: {names}"
+
+
+def _locates(manifest: Manifest) -> list[tuple[str, str]]:
+    """How single defects are told."""
+    locate, smallest = manifest.locate, manifest.policy.minimum_area
+    if locate is None:
+        return [("located", "no: a verdict says what, not where")]
+    if locate.by == "boxes":
+        each = [f"{name} from {peak:.3f}" for name, peak in locate.peaks.items()]
+    else:
+        each = [f"{name} from {peak:.3f} to an edge of {locate.edges[name]:.3f}" for name, peak in locate.peaks.items()]
+    rows = [("located", f"by {locate.by}: {'; '.join(each)}")]
+    if smallest:
+        scale = manifest.input.mm_per_pixel
+        metric = f", {smallest * scale * scale:.3g} mm²" if scale else ""
+        rows.append(("smallest", f"{smallest:g} px of the frame{metric}: what is smaller does not count"))
+    return rows
 
 
 def _decides(manifest: Manifest) -> list[str]:
@@ -156,7 +211,7 @@ def _decides(manifest: Manifest) -> list[str]:
         else:
             told += f"images, log loss {fitted.log_loss_before:.3f} to {fitted.log_loss_after:.3f}"
         facts.append(("calibrated", told))
-    return _columns(*limits, *facts)
+    return _columns(*limits, *_locates(manifest), *facts)
 
 
 def _agrees(agreement: Agreement) -> str:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from sightline.errors import ConfigError
 
 if TYPE_CHECKING:
+    from sightline.config import Recipe
     from sightline.evaluation import Figure
     from sightline.runs import Progress
 
@@ -20,6 +21,7 @@ Measure, with intervals: AUROC over all defects and per type, AUPRO and pixel AU
 and overkill at the threshold that was chosen beforehand.
 
   sightline evaluate RECIPE --seeds 0 1 2   train with each seed; mean and interval over them
+  sightline evaluate RECIPE --folds 5       train on all folds but one, each in turn; likewise
   sightline evaluate RUN RUN ...            the same of runs that are there
   sightline evaluate BUNDLE FOLDER          one bundle on labelled images, all of which are measured on
 
@@ -41,6 +43,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     text = "a recipe, runs, or a bundle and a folder of images; then KEY=VALUE, values of the recipe to replace"
     parser.add_argument("what", nargs="+", metavar="WHAT", help=text)
     parser.add_argument("--seeds", nargs="+", metavar="S", help="seeds (0 1 2)")
+    parser.add_argument("--folds", type=int, metavar="N", help="train so often instead, each image being tested once")
     parser.add_argument("--runs", type=Path, default=Path("runs"), metavar="DIR", help="where run folders go (runs)")
     parser.add_argument(
         "-o", "--output", type=Path, default=Path("evaluation"), metavar="DIR", help="figures and pictures (evaluation)"
@@ -87,8 +90,10 @@ def _figures(what: list[Path], overrides: list[str], arguments: argparse.Namespa
     from sightline.runs import RunFolder
 
     first, *others = what
-    if arguments.seeds and (first.is_dir() or zipfile.is_zipfile(first)):
-        raise ConfigError("--seeds goes with a recipe, which is trained with each: a run or a bundle has its own")
+    if arguments.seeds and arguments.folds:
+        raise ConfigError("--seeds and --folds: expected one of them; `seed=1` gives folds another seed")
+    if (arguments.seeds or arguments.folds) and (first.is_dir() or zipfile.is_zipfile(first)):
+        raise ConfigError("--seeds and --folds go with a recipe, which is trained with each: a run is what it is")
     if (first / "bundle.json").is_file() or zipfile.is_zipfile(first):
         if len(others) != 1:
             raise ConfigError(
@@ -108,7 +113,15 @@ def _figures(what: list[Path], overrides: list[str], arguments: argparse.Namespa
     if others:
         raise ConfigError(f"expected one recipe, got {' '.join(map(str, what))}")
     recipe = config.load(first, overrides)
-    seeds = _seeds(arguments.seeds or ["0", "1", "2"])
+    recipes = _every(recipe, arguments)
     workflow.claim(arguments.output, _CONTENTS, option="-o")
-    runs = evaluation.over_seeds(recipe, seeds, arguments.runs, progress=progress, say=print)
-    return evaluation.of_runs(runs)
+    return evaluation.of_runs(evaluation.over(recipes, arguments.runs, progress=progress, say=print))
+
+
+def _every(recipe: Recipe, arguments: argparse.Namespace) -> dict[str, Recipe]:
+    """What is trained, by what a person is told of it."""
+    from sightline import evaluation
+
+    if arguments.folds is None:
+        return evaluation.seeds_of(recipe, _seeds(arguments.seeds or ["0", "1", "2"]))
+    return evaluation.folds_of(recipe, arguments.folds)

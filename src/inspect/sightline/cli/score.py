@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import argparse
-import glob
-import io
 import itertools
 import os
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable
 from contextlib import AbstractContextManager, closing, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sightline.errors import DataError
+from sightline.cli import images
+from sightline.errors import DataError, did_you_mean
 
 if TYPE_CHECKING:
-    from sightline.runtime import Inspection
+    from sightline.runtime import Inspection, Inspector, Shot
+    from sightline.runtime.outputs import Outputs
     from sightline.runtime.results import Lines
 
 _EPILOG = """\
@@ -32,9 +32,15 @@ whatever --fail-on says.
 
 The file of -o keeps what it held until the first verdict is known; from then on each is there at once.
 
+A bundle that compares or aligns frames takes their defect-free templates from itself, where it holds them, or from
+--template: a file for all frames, a folder that holds one of each frame's name, or a pattern in quotes, in which {stem}
+is the frame's name without its ending, {stem-END} the same without END after it, {parent} its folder and {suffix} its
+ending. A frame without a template is answered NOT_INSPECTED.
+
 examples:
   sightline score models/steel-strip-1.0.0 photos/
   sightline score models/steel-strip-1.0.0 photos/ --format csv -o verdicts.csv --report report.html
+  sightline score models/boards-1.0.0 'boards/*_test.png' --template '{parent}/{stem-_test}_temp.png'
   find photos -name '*.png' | sightline score models/steel-strip-1.0.0 - --fail-on NG,NOT_INSPECTED"""
 
 
@@ -49,8 +55,11 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         "--format", choices=("jsonl", "csv"), default="jsonl", help="one JSON object a line, or a table"
     )
     parser.add_argument("-o", "--output", type=Path, metavar="FILE", help="write the verdicts here instead of printing")
-    parser.add_argument("--overlay", type=Path, metavar="DIR", help="write each image with the defect's heat map")
+    parser.add_argument("--overlay", type=Path, metavar="DIR", help="write each image with its defects marked")
     parser.add_argument("--report", type=Path, metavar="FILE.html", help="write a page with counts, table and pictures")
+    parser.add_argument("--coco", type=Path, metavar="FILE.json", help="write the verdicts as COCO annotations")
+    parser.add_argument("--template", metavar="PATH", help="defect-free template: a file, a folder, or a pattern")
+    parser.add_argument("--variant", default="", metavar="NAME", help="variant of the product that all images show")
     parser.add_argument("--threads", type=positive, metavar="N", help="processors to use; by default all it may use")
     parser.add_argument(
         "--precision", choices=("fp32", "int8"), default="fp32", help="which of the bundle's models; fp32 if not given"
@@ -74,21 +83,21 @@ def run(arguments: argparse.Namespace) -> int:
         SightlineError: It could not be done; of what was not found or could not be written, once all else was scored.
     """
     from sightline.runtime import Inspector, score_images
-    from sightline.runtime.outputs import Outputs
     from sightline.runtime.threads import default_threads
 
     _check_outputs(arguments)
     missing: list[str] = []
-    paths, total = _collect(arguments.images, missing)
+    paths, total = images.collect(arguments.images, missing)
     # Several images at once, each on one thread: no processor waits for another in the middle of an image.
     inspector = Inspector.open(
         arguments.bundle, threads=1, self_test=arguments.self_test, precision=arguments.precision
     )
+    shots = _shots(paths, inspector, arguments)
     counts: Counter[str] = Counter()
     start = time.perf_counter()
     with _open_lines(arguments.output) as lines:
-        outputs = Outputs(inspector, lines, form=arguments.format, overlays=arguments.overlay, report=arguments.report)
-        answers = score_images(inspector, paths, at_once=arguments.threads or default_threads())
+        outputs = _outputs(inspector, lines, arguments)
+        answers = score_images(inspector, shots, at_once=arguments.threads or default_threads())
         try:
             with closing(answers):
                 for inspection in _with_progress(answers, total, arguments):
@@ -100,8 +109,48 @@ def run(arguments: argparse.Namespace) -> int:
         raise DataError("expected paths of images on standard input, got none")
     outputs.finish()
     if missing:
-        raise DataError(f"found no image in {_some(missing)}", hint=_hint())
+        raise DataError(f"found no image in {images.some(missing)}", hint=images.hint())
     return int(any(counts[outcome] for outcome in arguments.fail_on))
+
+
+def _shots(paths: Iterable[str], inspector: Inspector, arguments: argparse.Namespace) -> Iterable[Shot]:
+    """Each image with what belongs to it.
+
+    Raises:
+        DataError: The bundle needs no such template or variant, or the template cannot be found by any frame.
+    """
+    from sightline.runtime import Shot
+    from sightline.runtime.pairing import Pairing
+
+    known, variant = inspector.manifest.templates, arguments.variant
+    if known is None and (arguments.template or variant):
+        option = "--template" if arguments.template else "--variant"
+        raise DataError(f"{option}: {inspector.bundle} compares frames with nothing", hint="Leave the option out.")
+    if known is not None and variant and variant not in known.variants:
+        held = ", ".join(known.variants)
+        raise DataError(
+            f"--variant {variant}: expected " + (f"one of {held}" if held else "none: the bundle holds no templates"),
+            hint=did_you_mean(variant, known.variants) if held else "Give each frame its template with --template.",
+        )
+    if known is not None and not known.variants and not arguments.template:
+        print("note: the bundle holds no templates, and no frame is inspected without: see --template", file=sys.stderr)
+    pairing = Pairing(arguments.template, bits=inspector.manifest.input.bits) if arguments.template else None
+    return (Shot(path, pairing, variant) for path in paths)
+
+
+def _outputs(inspector: Inspector, lines: Lines, arguments: argparse.Namespace) -> Outputs:
+    from sightline.runtime.outputs import Outputs
+
+    only = arguments.images[0] if len(arguments.images) == 1 else ""
+    return Outputs(
+        inspector,
+        lines,
+        form=arguments.format,
+        overlays=arguments.overlay,
+        report=arguments.report,
+        coco=arguments.coco,
+        root=Path(only) if images.is_folder(only) else None,
+    )
 
 
 def positive(text: str) -> int:
@@ -128,7 +177,12 @@ def _check_outputs(arguments: argparse.Namespace) -> None:
     """
     from sightline.image import SUFFIXES
 
-    named = {"-o": arguments.output, "--report": arguments.report, "--overlay": arguments.overlay}
+    named = {
+        "-o": arguments.output,
+        "--report": arguments.report,
+        "--coco": arguments.coco,
+        "--overlay": arguments.overlay,
+    }
     places = {option: _real(path) for option, path in named.items() if path is not None}
     if arguments.output is None and sys.stdout is None:
         raise DataError("standard output is closed", hint="Write the verdicts to a file, with -o.")
@@ -143,86 +197,15 @@ def _check_outputs(arguments: argparse.Namespace) -> None:
     for one, other in itertools.combinations(places, 2):
         if places[one] == places[other]:
             raise DataError(f"{one} and {other} are the same place: {named[one]}")
-    if arguments.report and arguments.report.exists() and not arguments.report.is_file():
-        raise DataError(f"--report {arguments.report}: expected a file, found a folder or device")
+    for option in ("--report", "--coco"):
+        path = named[option]
+        if path and path.exists() and not path.is_file():
+            raise DataError(f"{option} {path}: expected a file, found a folder or device")
 
 
 def _real(path: Path) -> Path:
     """The place that a path means, with links followed and, on Windows, in small letters."""
     return Path(os.path.normcase(os.path.realpath(path)))
-
-
-def _collect(arguments: Sequence[str], missing: list[str]) -> tuple[Iterable[str], int | None]:
-    """The images' paths and how many they are, which is not known where a list comes on standard input.
-
-    Args:
-        arguments: As typed.
-        missing: Takes up what holds no image.
-    """
-    if "-" in arguments:
-        if sys.stdin is None:
-            raise DataError("expected paths of images on standard input, which is closed")
-        each = (_listed(missing) if argument == "-" else _expand(argument, missing) for argument in arguments)
-        return itertools.chain.from_iterable(each), None
-    paths = [path for argument in arguments for path in _expand(argument, missing)]
-    if not paths:
-        raise DataError(f"found no image in {_some(arguments)}", hint=_hint())
-    return paths, len(paths)
-
-
-def _expand(argument: str, missing: list[str]) -> list[str]:
-    """The files that one argument stands for; what is not there stands for itself, and is answered as such."""
-    from sightline.runtime.score import find_images
-
-    path = Path(argument)
-    if _is_folder(argument):
-        found = [str(file) for file in find_images(path)]
-    elif glob.has_magic(argument) and not path.exists():
-        names = glob.glob(argument, recursive=True)  # noqa: PTH207 - pathlib takes no absolute patterns
-        found = [name for name in sorted(names) if not _is_folder(name)]
-    else:
-        found = [argument]
-        if not os.path.lexists(path):  # as likely a folder's name, mistyped, as an image that was lost
-            missing.append(argument)
-    if not found:
-        print(f"note: no image in {argument}", file=sys.stderr)
-        missing.append(argument)
-    return found
-
-
-def _is_folder(name: str) -> bool:
-    try:
-        return name != "" and Path(name).is_dir()
-    except OSError:  # it lies in a folder that may not be entered
-        return False
-
-
-def _some(names: Sequence[str]) -> str:
-    """The first of many names."""
-    return ", ".join(names[:5]) + (f" and {len(names) - 5:,} more" if len(names) > 5 else "")
-
-
-def _hint() -> str:
-    from sightline.image import SUFFIXES
-
-    return f"Folders are searched for files that end in {', '.join(sorted(SUFFIXES))}."
-
-
-def _listed(missing: list[str]) -> Iterator[str]:
-    """The paths on standard input, as they come; a folder that cannot be searched stands for itself."""
-    # Read without a buffer: a thread that waits in a buffered read would hold a lock that Python needs to end.
-    with io.FileIO(sys.stdin.fileno(), closefd=False) as stream:
-        for line in stream:
-            name = os.fsdecode(line.rstrip(b"\r\n"))
-            if not _is_folder(name):
-                yield from [name] if name else []
-                continue
-            try:
-                yield from _expand(name, missing)
-            except DataError as error:
-                print(f"note: {error.message}", file=sys.stderr)
-                missing.append(name)
-                yield name
 
 
 def _open_lines(output: Path | None) -> AbstractContextManager[Lines]:

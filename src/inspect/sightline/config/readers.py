@@ -33,6 +33,9 @@ class CsvReader(Section):
     template_column: str | None = Field(
         None, description="Column with the path of the defect-free picture to compare with, if there is one."
     )
+    variant_column: str | None = Field(
+        None, description="Column with the variant of the product, by which its template is chosen, if there is one."
+    )
 
 
 class MvtecReader(Section):

@@ -26,6 +26,10 @@ class SplitPlan(Section):
     calibrate: Fraction = Field(0.15, description="Share that calibrates scores and sets thresholds.")
     test: Fraction = Field(0.25, description="Share that measures, and decides nothing.")
     seed: Whole = Field(0, ge=0, description="Another seed gives another split.")
+    folds: Whole | None = Field(
+        None, ge=2, le=100, description="Divide into so many folds, one of which is the test part; null takes a share."
+    )
+    fold: Whole = Field(0, ge=0, description="Which of the folds is the test part, from 0.")
     near_duplicates: Share | None = Field(
         0.55,
         description="Images that are this much alike beyond what the whole set shares stay in one part; null looks for "
@@ -37,6 +41,8 @@ class SplitPlan(Section):
     @model_validator(mode="after")
     def _leaves_images_to_train_on(self) -> SplitPlan:
         rest = 1 - self.validate_ - self.calibrate - self.test
+        if self.fold >= (self.folds or 1):
+            raise ValueError(f"fold: expected a number below that of folds ({self.folds or 1}), got {self.fold}")
         if rest < 0.1 - 1e-9:  # 1 - 0.2 - 0.3 - 0.4 is a little less
             raise ValueError(f"validate + calibrate + test must leave at least 0.1 to train on, they leave {rest:.2f}")
         return self
@@ -272,9 +278,19 @@ class Recipe(Section):
             raise ValueError(
                 f"model.views: 8 needs a square input, got {self.input.height} x {self.input.width}; 4 takes any"
             )
-        crop, least = self.localise.crop, min(self.input.height, self.input.width)
-        if crop and crop > least:
-            raise ValueError(f"localise.crop: expected at most the input's {least} pixels, got {crop}")
+        return self
+
+    @model_validator(mode="after")
+    def _divides_into_places(self) -> Recipe:
+        size = (self.input.height, self.input.width)
+        step = 32 if self.input.tiles else self.localise.stride
+        if self.dense and any(side % step for side in size):
+            why = "for tiles" if self.input.tiles else "of localise.stride"
+            raise ValueError(f"input: expected a height and width that are multiples of {step}, {why}, got {size}")
+        crop = self.localise.crop
+        if self.dense and crop and (crop > min(size) or crop % self.localise.stride):
+            wanted = f"a multiple of localise.stride ({self.localise.stride}), at most the input's {min(size)} pixels"
+            raise ValueError(f"localise.crop: expected {wanted}, got {crop}")
         return self
 
     @field_validator("name")

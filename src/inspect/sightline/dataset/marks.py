@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import cv2
 import numpy as np
@@ -18,7 +18,10 @@ UNKNOWN = 255
 """In a map of types: somewhere here is a defect, and nobody marked where."""
 
 _SUBPIXEL = 4  # bits of a pixel's fraction that OpenCV draws polygons with
+_FINE, _LARGE = 8, 500  # times finer that outlines smaller than so many pixels are drawn
 _COVERED = 1 / 3  # share of a pixel of the canvas under a mask from which it counts as the defect's
+_TIGHT = 0.5  # pixels that a box may reach beyond its own and be drawn around them anew
+_MOST_OWNERS = 255  # boxes that a map of 8 bits tells apart
 
 
 def is_marked(sample: Sample) -> bool:
@@ -41,8 +44,7 @@ def types_map(sample: Sample, index: Index) -> NDArray[np.uint8]:
         found = _of_mask(sample, index)
     elif sample.polygons:
         for outline in sample.polygons:
-            corners = np.rint((np.array(outline.points) - 0.5) * (1 << _SUBPIXEL)).astype(np.int32)
-            cv2.fillPoly(found, [corners], index.classes.index(outline.label) + 1, shift=_SUBPIXEL)
+            _fill(found, np.array(outline.points), index.classes.index(outline.label) + 1)
     else:
         for box in sample.boxes:
             rows = slice(int(box.y1), max(int(box.y1) + 1, round(box.y2)))
@@ -50,6 +52,22 @@ def types_map(sample: Sample, index: Index) -> NDArray[np.uint8]:
     if not sample.good and not found.any():
         found[:] = UNKNOWN
     return found
+
+
+def _fill(found: NDArray[np.uint8], points: NDArray[np.float64], value: int) -> None:
+    """Gives the pixels that lie for the most part in an outline (N, 2) a value; the smallest outline has one.
+
+    OpenCV also fills what an edge merely touches, so that a small outline would grow by half: hence drawn finer.
+    """
+    low = np.maximum(np.floor(points.min(0)), 0).astype(int)
+    width, height = (np.minimum(np.ceil(points.max(0)), found.shape[::-1]).astype(int) - low).clip(1).tolist()
+    fine = _FINE if max(width, height) < _LARGE else 1
+    drawn = np.zeros((height * fine, width * fine), np.uint8)
+    corners = np.rint(((points - low) * fine - 0.5) * (1 << _SUBPIXEL)).astype(np.int32)
+    cv2.fillPoly(drawn, [corners], 255, shift=_SUBPIXEL)
+    shares = cv2.resize(drawn, (width, height), interpolation=cv2.INTER_AREA)
+    part = found[low[1] : low[1] + height, low[0] : low[0] + width]
+    part[shares[: part.shape[0], : part.shape[1]] >= min(128, max(1, int(shares.max())))] = value
 
 
 def _of_mask(sample: Sample, index: Index) -> NDArray[np.uint8]:
@@ -118,22 +136,33 @@ def around_regions(found: NDArray[np.uint8]) -> Boxes:
 def to_canvas(found: NDArray[np.uint8], place: Place) -> NDArray[np.uint8]:
     """Brings a map of types (H, W) of a frame to what the model is shown, uint8 (h, w).
 
-    A pixel shows the type that covers most of it, if that is a third; and of each type at least the pixel that it
-    covers most is kept, so that nothing small is lost by shrinking.
+    A pixel shows the type that covers most of it, if that is a third; where a region covers no pixel so far, for it is
+    thin or small, half of the most that it covers is enough. So shrinking loses no region of what is marked, and no
+    type for lying in another.
     """
     canvas = np.zeros(place.canvas, np.uint8)
-    most = np.full(place.canvas, _COVERED, np.float32)
+    most = np.zeros(place.canvas, np.float32)
     for value in np.unique(found):
         if value == 0:
             continue
         shares = place.mask_to_canvas(found == value)
-        peak = np.unravel_index(int(shares.argmax()), shares.shape)
-        if shares[peak] > 0:
-            most[peak] = min(most[peak], shares[peak])
-            won = shares >= most
-            canvas[won] = value
-            most[won] = shares[won]
+        won = (shares >= _enough(shares)) & (shares > most)
+        if not won.any():
+            won[np.unravel_index(int(shares.argmax()), shares.shape)] = shares.max() > 0
+        canvas[won] = value
+        most[won] = shares[won]
     return canvas
+
+
+def _enough(shares: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The share (h, w) of a pixel that a type must cover to be shown there; more than all where it covers nothing."""
+    count, found = cv2.connectedComponents((shares > 0).astype(np.uint8), connectivity=8)
+    regions = np.asarray(found, np.int64)
+    peaks = np.zeros(count, np.float32)
+    np.maximum.at(peaks, regions.ravel(), shares.ravel())
+    limits = np.minimum(_COVERED, peaks / 2)
+    limits[0] = 2  # what is not covered
+    return np.asarray(limits[regions], np.float32)
 
 
 def boxes_to_canvas(boxes: Boxes, place: Place) -> Boxes:
@@ -147,3 +176,72 @@ def boxes_to_canvas(boxes: Boxes, place: Place) -> Boxes:
     cut = np.hstack([np.maximum(corners[:, :2], limit[:2]), np.minimum(corners[:, 2:], limit[2:])])
     kept = (cut[:, 2:] - cut[:, :2]).min(1) > 0
     return Boxes(cut[kept], boxes.scores[kept], boxes.classes[kept])
+
+
+def seen(boxes: Boxes, hidden: NDArray[np.bool_] | None) -> Boxes:
+    """The boxes of which at least a third is looked at.
+
+    Args:
+        boxes: In pixels of the map.
+        hidden: (h, w), where nobody looks; None if all of it is looked at.
+    """
+    if hidden is None or not len(boxes):
+        return boxes
+    return boxes.only(np.array([not hidden[at].size or hidden[at].mean() <= 1 - _COVERED for at in _covers(boxes)]))
+
+
+def owned(types: NDArray[np.uint8], boxes: Boxes) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+    """The pixels that each box is drawn around, so that both can be turned together.
+
+    Args:
+        types: A map of types (h, w).
+        boxes: In its pixels.
+
+    Returns:
+        uint8 (h, w): 0, or k + 1 where the k-th box has a pixel of its type; and float32 (K,): how many pixels each box
+        reaches beyond them. A box that shares pixels with another has none of its own, and so has every box after the
+        255th.
+    """
+    found, taken = np.zeros(types.shape, np.uint8), np.zeros(types.shape, np.uint8)
+    covers = list(_covers(boxes))
+    pixels = [types[at] == number + 1 for at, number in zip(covers, boxes.classes, strict=True)]
+    for at, inside in zip(covers, pixels, strict=True):
+        taken[at] = np.minimum(taken[at] + inside, 2)
+    slack = np.zeros(len(boxes), np.float32)
+    for row, (at, inside) in enumerate(zip(covers, pixels, strict=True)):
+        if row < _MOST_OWNERS and inside.any() and taken[at][inside].max() == 1:
+            found[at][inside] = row + 1
+            slack[row] = np.abs(_extent(found == row + 1) - boxes.corners[row]).max()
+    return found, slack
+
+
+def refitted(corners: NDArray[np.float32], own: NDArray[np.uint8], slack: float, row: int) -> NDArray[np.float32]:
+    """A box (4,) that was turned with what it is drawn around, no larger than that needs.
+
+    Args:
+        corners: What became of the box.
+        own: What became of the pixels of all boxes; see `owned`.
+        slack: How many pixels the box reached beyond its own.
+        row: Its number.
+    """
+    mine = own == row + 1
+    if not mine.any():
+        return corners
+    around = _extent(mine)
+    if slack <= _TIGHT:
+        return around
+    fit = np.hstack([np.maximum(corners[:2], around[:2] - slack), np.minimum(corners[2:], around[2:] + slack)])
+    return fit if (fit[2:] > fit[:2]).all() else corners
+
+
+def _extent(pixels: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """x1, y1, x2, y2 around the pixels that are True."""
+    rows, columns = np.flatnonzero(pixels.any(1)), np.flatnonzero(pixels.any(0))
+    return np.array([columns[0], rows[0], columns[-1] + 1, rows[-1] + 1], np.float32)
+
+
+def _covers(boxes: Boxes) -> Iterator[tuple[slice, slice]]:
+    """The rows and columns that each box reaches into."""
+    low, high = np.floor(boxes.corners[:, :2]).astype(int), np.ceil(boxes.corners[:, 2:]).astype(int)
+    for (left, top), (right, bottom) in zip(np.maximum(low, 0), high, strict=True):
+        yield slice(int(top), int(bottom)), slice(int(left), int(right))

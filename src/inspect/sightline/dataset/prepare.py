@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from sightline.config import Preprocess
-from sightline.config.recipe import Data, Recipe
+from sightline.config.localise import Localise
+from sightline.config.recipe import Data, Recipe, Template
 from sightline.dataset import readers
 from sightline.dataset.check import check
 from sightline.dataset.duplicates import group
@@ -44,12 +45,23 @@ def settled(data: Data) -> Data:
 
 
 def of_recipe(recipe: Recipe, *, progress: StagedProgress) -> Prepared:
-    """Prepares the images of a recipe as its task needs them; see `prepare`."""
+    """Prepares the images of a recipe as its task needs them; see `prepare`.
+
+    Raises:
+        ConfigError: A transform of a recipe that learns where defects are does not move what is marked.
+        DataError: As `prepare`.
+    """
+    if recipe.dense and recipe.augment:
+        from sightline.dataset.augment import Pipeline  # noqa: PLC0415 - it takes seconds to import
+
+        Pipeline.of_recipe(recipe)
     return prepare(
         recipe.data,
         recipe.input,
         one_class=recipe.one_class,
         defects_teach=recipe.defects_teach,
+        localise=recipe.localise if recipe.dense else None,
+        template=recipe.template,
         progress=lambda done, total: progress("read images", done, total),
     )
 
@@ -60,6 +72,8 @@ def prepare(
     *,
     one_class: bool = False,
     defects_teach: bool = True,
+    localise: Localise | None = None,
+    template: Template | None = None,
     progress: Progress | None = None,
 ) -> Prepared:
     """Reads, scans, groups, splits and checks.
@@ -67,8 +81,10 @@ def prepare(
     Args:
         data: The recipe's section.
         preprocess: The model's input, to compare sizes and depths with; the images are not changed.
-        one_class: Whether good parts are learned, and no types of defect (task ``anomaly``).
+        one_class: Whether good parts are learned, and no types of defect (tasks ``anomaly`` and ``compare``).
         defects_teach: Whether defects are learned from; if not, they are kept for measuring.
+        localise: The recipe's section if it is learned where defects are, to judge what is marked.
+        template: The recipe's section if its images have templates, to look for them.
         progress: Told how many of how many images were looked into.
 
     Raises:
@@ -92,6 +108,8 @@ def prepare(
         preprocess,
         one_class=one_class,
         defects_teach=defects_teach,
+        localise=localise,
+        template=template,
         left_out=readers.left_out(data),
     )
     return Prepared(divided, report, data)

@@ -2,80 +2,133 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from sightline import image
 from sightline.config import Recipe
+from sightline.dataset import marks
 from sightline.dataset.augment import Pipeline
+from sightline.dataset.drawing import Picture, line, stacked
 from sightline.dataset.loader import mixed
+from sightline.dataset.scenes import Scene, Scenes
+from sightline.dataset.views import Views
 from sightline.errors import DataError
 from sightline.files import write_whole
-from sightline.index import Index, Sample, Split
+from sightline.index import GOOD, Index, Sample, Split
 
-_GAP, _LABEL, _SHORTEST = 6, 22, 96
-_OUTLINE, _INK = (230, 57, 70), (48, 52, 63)
+_LEAST, _MOST = 96, 384  # pixels that a picture is high
 
 
 def contact_sheet(index: Index, recipe: Recipe, path: Path, *, rows: int = 2, columns: int = 7) -> Path:
-    """Draws samples of the train part: first as preprocessed, with the outline of the mask, then augmented.
+    """Draws samples of the train part: first as preprocessed, then augmented.
+
+    Masks are outlined, and for task ``detect`` boxes drawn: those of the line's type in red, others in orange. Where
+    nobody looks is hatched. Beside a frame stands its template, if it has one. Where it is learned where defects are,
+    the augmented pictures are the patches that are trained on, with their marks.
 
     Args:
         index: The images with their splits.
-        recipe: Its ``input`` and ``augment`` are shown.
+        recipe: Its ``input``, ``template``, ``localise`` and ``augment`` are shown.
         path: The PNG to write.
         rows: Samples a class.
-        columns: Pictures a sample.
+        columns: Pictures a sample; half as many where each stands beside its template.
 
     Raises:
-        DataError: There is no image to show, or the sheet cannot be written.
+        ConfigError: A transform cannot be applied.
+        DataError: There is no image to show, one cannot be read, or the sheet cannot be written.
     """
     samples = index.part(Split.TRAIN) or index.samples
-    names = {label for s in samples for label in s.names}
     if not samples:
         raise DataError("expected images to show, but the index has none")
-    augment = Pipeline(recipe.augment, recipe.input)
-    lines = []
-    for name in sorted(names):
-        of_class = [s for s in samples if name in s.names]
-        lines += [_line(index, sample, name, recipe, augment, columns) for sample in of_class[:rows]]
+    chosen = _chosen(samples, recipe, rows)
+    sheet = _Sheet(index, recipe, [sample for _, sample in chosen])
+    lines = [sheet.line(name, sample, columns) for name, sample in chosen]
     try:
-        write_whole(path, image.png(np.vstack(lines)))
+        write_whole(path, image.png(stacked(lines)))
     except OSError as error:
         raise DataError(f"the preview cannot be written to {path}: {error.strerror}") from error
     return path
 
 
-def _line(
-    index: Index, sample: Sample, name: str, recipe: Recipe, augment: Pipeline, columns: int
-) -> NDArray[np.uint8]:
-    plain = image.prepare(image.read(index.file(sample), bits=recipe.input.bits), recipe.input)
-    shown = [_outlined(plain, index, sample, recipe)]
-    shown += [augment(plain, mixed(recipe.seed, column, 0)) for column in range(1, columns)]
-    scale = max(1, -(-_SHORTEST // min(plain.shape[:2])))
-    tiles = [_framed(np.repeat(np.repeat(tile, scale, 0), scale, 1)) for tile in shown]
-    row = np.hstack(tiles)
-    head = np.full((_LABEL, row.shape[1], 3), 255, np.uint8)
-    text = f"{name}: {sample.path}, as preprocessed, then augmented".encode("ascii", "replace").decode()
-    cv2.putText(head, text, (_GAP, 16), cv2.FONT_HERSHEY_SIMPLEX, 0.45, _INK, 1, cv2.LINE_AA)
-    return np.vstack([head, row])
+def _chosen(samples: Sequence[Sample], recipe: Recipe, rows: int) -> list[tuple[str, Sample]]:
+    """Some samples of each class: those first that no other class shows, and where it matters those that are marked."""
+    taken = set[str]()
+    chosen = []
+    for name in sorted({name for sample in samples for name in sample.names}):
+        of_class = [sample for sample in samples if name in sample.names]
+        of_class.sort(key=lambda sample: (recipe.dense and not marks.is_marked(sample), sample.path in taken))
+        chosen += [(name, sample) for sample in of_class[:rows]]
+        taken |= {sample.path for sample in of_class[:rows]}
+    return chosen
 
 
-def _outlined(plain: NDArray[np.uint8], index: Index, sample: Sample, recipe: Recipe) -> NDArray[np.uint8]:
-    if sample.mask is None:
-        return plain
-    marked = image.read_mask(index.root / sample.mask, name=sample.mask).astype(np.uint8) * 255
-    top, left, height, width = image.content(marked.shape, recipe.input)
-    fitted = np.zeros(plain.shape[:2], np.uint8)
-    fitted[top : top + height, left : left + width] = image.resize(marked, height, width) > 0
-    drawn = plain.copy()
-    outlines, _ = cv2.findContours(fitted, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
-    cv2.drawContours(drawn, outlines, -1, _OUTLINE, 1)
-    return drawn
+class _Sheet:
+    """Makes the lines of a sheet."""
+
+    def __init__(self, index: Index, recipe: Recipe, samples: list[Sample]) -> None:
+        self._index, self._recipe = index, recipe
+        self._views = Views.of_recipe(index, recipe.input, recipe.template)
+        self._augment = Pipeline.of_recipe(recipe)
+        self._scenes: Scenes | None = None
+        if recipe.dense:
+            read_anew = recipe.train.model_copy(update={"cache": False})
+            self._scenes = Scenes(index, samples, recipe.model_copy(update={"train": read_anew}), training=True)
+
+    def line(self, name: str, sample: Sample, columns: int) -> NDArray[np.uint8]:
+        """A sample as preprocessed, then augmented."""
+        number = -1 if name == GOOD else self._index.classes.index(name)
+        plain = self._plain(sample, number)
+        frames = (columns + 1) // 2 if self._recipe.pair else columns
+        augmented = [self._augmented(sample, plain, column) for column in range(1, frames)]
+        pictures = [plain, *(one for one in augmented if one is not None)]
+        height = _height(pictures[-1])
+        return line([one.drawn(height, number) for one in pictures], f"{name}: {sample.path}, {self._told(sample)}")
+
+    def _told(self, sample: Sample) -> str:
+        what = "as preprocessed" + (" beside its template" if self._recipe.template else "")
+        if self._scenes is None:
+            return f"{what}, then augmented"
+        if self._number(sample) is None:
+            return f"{what}; not trained on, for nobody marked where its defects are"
+        cut = self._recipe.localise.crop or self._recipe.input.tiles
+        return f"{what}, then {'patches ' if cut else ''}as trained on"
+
+    def _number(self, sample: Sample) -> int | None:
+        """The number of the sample's scene; None if it has none."""
+        samples = self._scenes.samples if self._scenes else ()
+        return samples.index(sample) if sample in samples else None
+
+    def _plain(self, sample: Sample, number: int) -> Picture:
+        view, row = self._views.of(sample), self._number(sample)
+        if self._scenes is not None and row is not None:
+            scene = self._scenes.whole(row)
+            return replace(self._marked(sample, scene), hidden=view.hidden, template=view.template)
+        types = None
+        if sample.mask is not None and self._scenes is None:  # whatever its values mean
+            covered = view.place.mask_to_canvas(image.read_mask(self._index.root / sample.mask, name=sample.mask)) > 0
+            types = np.where(covered, np.uint8(number + 1), np.uint8(0))
+        return Picture(view.image, types=types, hidden=view.hidden, template=view.template)
+
+    def _augmented(self, sample: Sample, plain: Picture, column: int) -> Picture | None:
+        """The sample as it is trained on in some epoch; None if it is not."""
+        if self._scenes is None:
+            return Picture(self._augment(plain.image, mixed(self._recipe.seed, column, 0)))
+        row = self._number(sample)
+        return None if row is None else self._marked(sample, self._scenes[column, row])
+
+    def _marked(self, sample: Sample, scene: Scene) -> Picture:
+        """What is taught: outlines where they are known, boxes to a detector."""
+        boxes = scene.boxes if self._recipe.task == "detect" else None
+        outlined = boxes is None or sample.mask or sample.polygons
+        return Picture(scene.image, types=scene.types if outlined else None, boxes=boxes, template=scene.template)
 
 
-def _framed(tile: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    return np.pad(tile, ((0, _GAP), (_GAP, 0), (0, 0)), constant_values=255)
+def _height(picture: Picture) -> int:
+    """How high pictures are drawn: small ones a whole number of times larger, so that pixels stay pixels."""
+    height, width = picture.image.shape[0], picture.image.shape[1]
+    return int(min(_MOST, height * max(1, -(-_LEAST // min(height, width)))))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,8 @@ import jinja2
 from sightline.errors import DataError
 from sightline.files import write_whole
 from sightline.index import Split
+
+_SIDES = ("side, px of the image", "px of the input")
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,36 @@ class Pair:
     pictures: tuple[str, str] = field(repr=False)
 
 
+Quantiles = tuple[float, float, float]
+"""What 5 %, half and 95 % of values lie below."""
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """How many defects of a type are marked, and how large they are: the side of a square of a box's area.
+
+    Attributes:
+        images: Images on which some are marked.
+        marks: Boxes, outlines, or regions of masks.
+        frame: Their sides in pixels of the image; None if there is none.
+        shown: The same in pixels of the model's input; None if there is none, or the input is not known.
+    """
+
+    images: int
+    marks: int
+    frame: Quantiles | None
+    shown: Quantiles | None
+
+    @property
+    def cells(self) -> tuple[str, str, str, str]:
+        """Everything as text."""
+        return f"{self.marks:,}", f"{self.images:,}", _told(self.frame), _told(self.shown)
+
+
+def _told(quantiles: Quantiles | None) -> str:
+    return " / ".join(f"{value:.3g}" for value in quantiles) if quantiles else "-"
+
+
 @dataclass(frozen=True)
 class CheckReport:
     """The outcome of a check.
@@ -44,6 +76,7 @@ class CheckReport:
         warnings: What makes figures weaker than they look.
         notes: What is good to know.
         unreadable: Path -> why, for files that were left out.
+        marked: Type -> what is marked of it; empty where it is not learned where defects are.
         twins: Some of the images that are kept together.
     """
 
@@ -54,6 +87,7 @@ class CheckReport:
     warnings: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     unreadable: dict[str, str] = field(default_factory=dict)
+    marked: dict[str, Sizes] = field(default_factory=dict)
     twins: tuple[Pair, ...] = ()
 
     def text(self) -> str:
@@ -67,6 +101,11 @@ class CheckReport:
         for name, parts in self.counts.items():
             cells = "".join(f"{parts[part.value]:>11,}" for part in Split)
             lines.append(f"{name:<{width}}{sum(parts.values()):>10,}{self.groups[name]:>10,}{cells}")
+        if self.marked:
+            lines += ["", f"{'marked':<{width}}{'marks':>10}{'images':>10}{_SIDES[0]:>26}{_SIDES[1]:>26}"]
+        for name, sizes in self.marked.items():
+            marks, images, frame, shown = sizes.cells
+            lines.append(f"{name:<{width}}{marks:>10}{images:>10}{frame:>26}{shown:>26}")
         messages = [
             f"{level}: {message}"
             for level, found in (("error", self.errors), ("warning", self.warnings), ("note", self.notes))
@@ -84,6 +123,7 @@ class CheckReport:
             "warnings": list(self.warnings),
             "notes": list(self.notes),
             "unreadable": self.unreadable,
+            "marked": {name: asdict(sizes) for name, sizes in self.marked.items()},
             "twins": [{"left": pair.left, "right": pair.right, "note": pair.note} for pair in self.twins],
         }
 

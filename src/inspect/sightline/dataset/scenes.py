@@ -5,6 +5,7 @@ As in `sightline.dataset.loader`, what is drawn for a sample is a function of (s
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -25,7 +26,7 @@ from sightline.dataset.loader import MEMORY_SHARE, mixed
 from sightline.dataset.views import Views
 from sightline.index import Index, Sample
 
-_VISIBLE = 0.4  # share of a defect's box that a patch must show to be asked for it
+_VISIBLE = 0.4  # share of what a patch could show of a defect's box that it must show to be asked for it
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,22 +56,24 @@ class Scenes(Dataset[Scene]):
 
     Args:
         index: Tells where the files lie.
-        samples: The part's rows.
+        samples: The part's rows; those of which nobody knows where their defects are, for an empty mask, are left out.
         recipe: How they are prepared, cut and augmented.
         training: Whether to cut and augment.
+
+    Attributes:
+        samples: The rows of the scenes.
 
     Raises:
         DataError: An image, mask or template cannot be read any more, or was changed since it was scanned.
     """
 
     def __init__(self, index: Index, samples: Sequence[Sample], recipe: Recipe, *, training: bool) -> None:
-        self._index, self._samples, self._recipe = index, tuple(samples), recipe
+        self._index, self._recipe = index, recipe
+        self.samples = _told(index, samples)
         self._views = Views.of_recipe(index, recipe.input, recipe.template)
         self._crop = recipe.localise.crop if training else None
-        height, width = self._shown
-        size = recipe.input.model_copy(update={"height": height, "width": width})
-        self._augment = Pipeline(recipe.augment, size) if training else None
-        self._cached = self._all() if recipe.train.cache and samples else None
+        self._augment = Pipeline.of_recipe(recipe) if training else None
+        self._cached = self._all() if recipe.train.cache and self.samples else None
 
     @property
     def _shown(self) -> tuple[int, int]:
@@ -79,12 +82,12 @@ class Scenes(Dataset[Scene]):
 
     def __len__(self) -> int:
         """How many samples."""
-        return len(self._samples)
+        return len(self.samples)
 
     def __getitem__(self, key: tuple[int, int]) -> Scene:
         """The scene of a sample in an epoch: key is (epoch, sample)."""
         epoch, number = key
-        scene = self._read(number) if self._cached is None else self._cached[number]
+        scene = self.whole(number) if self._cached is None else self._cached[number]
         if self._augment is None:
             return scene if self._recipe.input.tiles is None else self._patch(scene, np.random.default_rng(number))
         seed = mixed(self._recipe.seed, epoch, number)
@@ -93,20 +96,28 @@ class Scenes(Dataset[Scene]):
 
     def _all(self) -> list[Scene] | None:
         """Every scene, if they fit in memory."""
-        first = self._read(0)
-        if first.bytes * len(self._samples) > MEMORY_SHARE * psutil.virtual_memory().available:
+        first = self.whole(0)
+        if self._bytes(first) > MEMORY_SHARE * psutil.virtual_memory().available:
             return None
         with ThreadPoolExecutor() as pool:
-            return [first, *pool.map(self._read, range(1, len(self._samples)))]
+            return [first, *pool.map(self.whole, range(1, len(self.samples)))]
 
-    def _read(self, number: int) -> Scene:
-        sample = self._samples[number]
+    def _bytes(self, first: Scene) -> int:
+        """About how much memory all scenes take: as the first, but for frames that are cut at their own size."""
+        if self._recipe.input.tiles is None or self._recipe.input.roi is not None:
+            return first.bytes * len(self.samples)
+        pixels = sum(sample.height * sample.width for sample in self.samples)
+        return first.bytes * pixels // first.types.size
+
+    def whole(self, number: int) -> Scene:
+        """The whole frame of a sample, neither cut to a patch nor augmented."""
+        sample = self.samples[number]
         view = self._views.of(sample)
         types = marks.to_canvas(marks.types_map(sample, self._index), view.place)
         hidden = view.hidden
         if hidden is not None:
             types[hidden] = 0
-        boxes = marks.boxes_to_canvas(marks.boxes_on(sample, self._index), view.place)
+        boxes = marks.seen(marks.boxes_to_canvas(marks.boxes_on(sample, self._index), view.place), hidden)
         return Scene(view.image, view.template if self._recipe.pair else None, types, boxes)
 
     def _patch(self, scene: Scene, random: np.random.Generator) -> Scene:
@@ -123,6 +134,18 @@ class Scenes(Dataset[Scene]):
         top = _start(random, rows, height, None if near is None else (near[1], near[3]))
         left = _start(random, columns, width, None if near is None else (near[0], near[2]))
         return cut(scene, top, left, height, width)
+
+
+def _told(index: Index, samples: Sequence[Sample]) -> tuple[Sample, ...]:
+    """The samples whose defects are marked: an empty mask would teach that there are none."""
+
+    def told(sample: Sample) -> bool:
+        if sample.good or sample.boxes or sample.polygons:
+            return True
+        return sample.mask is not None and bool((marks.types_map(sample, index) != marks.UNKNOWN).any())
+
+    with ThreadPoolExecutor() as pool:
+        return tuple(itertools.compress(samples, pool.map(told, samples)))
 
 
 def _start(random: np.random.Generator, size: int, wanted: int, near: tuple[float, float] | None) -> int:
@@ -149,11 +172,12 @@ def _padded(scene: Scene, height: int, width: int) -> Scene:
 
 
 def cut(scene: Scene, top: int, left: int, height: int, width: int) -> Scene:
-    """A part of a scene, with the boxes of which enough is seen."""
+    """A part of a scene, with the boxes of which enough is seen; of one larger than the part that is what fills it."""
     rows, columns = slice(top, top + height), slice(left, left + width)
     corners = scene.boxes.corners - np.array([left, top, left, top], np.float32)
     inside = np.clip(corners, 0, np.array([width, height, width, height], np.float32))
-    shares = (inside[:, 2:] - inside[:, :2]).prod(1) / np.maximum((corners[:, 2:] - corners[:, :2]).prod(1), 1e-6)
+    most = np.minimum(corners[:, 2:] - corners[:, :2], np.array([width, height], np.float32))
+    shares = (inside[:, 2:] - inside[:, :2]).prod(1) / np.maximum(most.prod(1), 1e-6)
     kept = shares >= _VISIBLE
     boxes = Boxes(inside[kept], scene.boxes.scores[kept], scene.boxes.classes[kept])
     template = None if scene.template is None else scene.template[rows, columns]

@@ -22,6 +22,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import accumulate
 
 from sightline.config.recipe import SplitPlan
+from sightline.dataset.folds import with_test_fold
 from sightline.dataset.one_class import FEWEST_TO_CALIBRATE, FEWEST_TO_LEARN
 from sightline.index import Sample, Split
 
@@ -42,10 +43,12 @@ def split(
 
     Args:
         samples: Rows with digest, and group where several belong together.
-        plan: Shares and seed.
+        plan: Shares and seed, and which fold is the test part if there are folds.
         one_class: Whether good parts are learned, and no types of defect.
         defects_teach: Whether defects are learned from.
     """
+    if plan.folds:
+        samples = with_test_fold(samples, plan)
     given = {s.split for s in samples if s.split is not None}
     missing = missing_parts(given, plan)
     kept = [part for part in _CUT if part is not Split.TRAIN or not missing]

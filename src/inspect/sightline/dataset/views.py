@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 
 import numpy as np
@@ -37,7 +37,7 @@ class Views:
 
     def __init__(self, index: Index, spec: Preprocess, templates: Templates | None) -> None:
         self._index, self.spec, self.templates = index, spec, templates
-        self._read = lru_cache(maxsize=_KEPT)(lambda path: image.read(path, bits=spec.bits))
+        self._read = _Pictures(spec.bits)
 
     @classmethod
     def of_recipe(cls, index: Index, spec: Preprocess, template: Template | None) -> Views:
@@ -74,6 +74,20 @@ class Views:
             ImageError: It cannot be read.
         """
         return None if sample.template is None else self._read(self._index.root / sample.template)
+
+
+class _Pictures:
+    """Reads pictures and keeps the latest; what is kept does not travel to loading processes."""
+
+    def __init__(self, bits: int) -> None:
+        self._bits = bits
+        self._read = lru_cache(maxsize=_KEPT)(partial(image.read, bits=bits))
+
+    def __call__(self, path: Path) -> NDArray[np.uint8]:
+        return self._read(path)
+
+    def __reduce__(self) -> tuple[type[_Pictures], tuple[int]]:
+        return _Pictures, (self._bits,)
 
 
 def variant_of(sample: Sample) -> str:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
-from sightline.bundle.manifest import Manifest
+from sightline.bundle.manifest import Manifest, Metric
 from sightline.config.recipe import Card
+from sightline.export import card_places
+from sightline.export.card_table import table
 from sightline.verdict import ANY_DEFECT
 
 
@@ -22,7 +24,7 @@ def write(manifest: Manifest, card: Card, *, size: int, kept: str) -> str:
     about = [
         f"# {manifest.name} {manifest.version}",
         card.intended_use or _use(manifest),
-        _table(
+        table(
             ("", ""),
             [
                 ("sector, product", ", ".join(filter(None, (manifest.sector, manifest.product))) or "not stated"),
@@ -40,6 +42,8 @@ def write(manifest: Manifest, card: Card, *, size: int, kept: str) -> str:
         *about,
         *_measured(manifest),
         *_verdicts(manifest),
+        *card_places.told(manifest),
+        *card_places.looks(manifest),
         *_data(manifest, kept),
         *_limits(manifest, card),
         *_golden(manifest),
@@ -51,22 +55,39 @@ def _use(manifest: Manifest) -> str:
     product = manifest.product or "the product"
     if manifest.method == "anomaly":
         return f"Tells which images of {product} are unlike those of good parts, and where."
+    if manifest.method == "compare":
+        return f"Tells which images of {product} differ from their template otherwise than good parts do, and where."
+    if manifest.locate is not None:
+        how = "Puts a box around" if manifest.locate.by == "boxes" else "Outlines"
+        beside = ", beside a template" if manifest.templates is not None and manifest.templates.compared else ""
+        return f"{how} each defect on images of {product}{beside}, and names its type."
     return f"Names the type of defect on images of {product}."
 
 
 def _measured(manifest: Manifest) -> list[str]:
-    rows = [
-        (m.name, f"{m.value:.4f}", f"{m.low:.4f} to {m.high:.4f}", str(m.count), m.interval)
-        for m in manifest.headline_first
-    ]
     parity = manifest.parity
     apart = f"largest score difference {parity.largest_score_difference:.1e}, {parity.verdict_flips} verdicts changed"
+    if parity.largest_box_shift is not None:
+        apart += f", boxes at most {parity.largest_box_shift:.1e} px apart"
     return [
         "## Measured on the test part",
         "Scores and verdicts are those of the exported model in onnxruntime. Nothing was chosen on this part.",
-        _table(("figure", "value", "95 % interval", "groups", "interval by"), rows),
+        *_figures(manifest),
+        *card_places.pictures(manifest),
         f"Exported against trained, {parity.images} images: {apart}.",
     ]
+
+
+def _figures(manifest: Manifest) -> list[str]:
+    if manifest.locate is None:
+        return [_table_of(manifest.headline_first)]
+    parts = card_places.measured(manifest.metrics, manifest.locate)
+    return [text for title, metrics in parts if metrics for text in (f"### {title}", _table_of(metrics))]
+
+
+def _table_of(metrics: Iterable[Metric]) -> str:
+    rows = [(m.name, f"{m.value:.4f}", f"{m.low:.4f} to {m.high:.4f}", str(m.count), m.interval) for m in metrics]
+    return table(("figure", "value", "95 % interval", "groups", "interval by"), rows)
 
 
 def _verdicts(manifest: Manifest) -> list[str]:
@@ -76,7 +97,7 @@ def _verdicts(manifest: Manifest) -> list[str]:
     ]
     lines = [
         "## Thresholds",
-        _table(("score of", "REVIEW from", "NG from"), rows),
+        table(("score of", "REVIEW from", "NG from"), rows),
         f"Chosen by: {manifest.policy.chosen_by}.",
     ]
     calibration = manifest.calibration
@@ -88,17 +109,22 @@ def _verdicts(manifest: Manifest) -> list[str]:
         )
     elif calibration is not None:
         lines.append(
-            f"Scores are probabilities by {calibration.method} scaling, on {calibration.count} calibrate images: "
+            f"Scores are probabilities by {calibration.method} scaling, on {calibration.count} {_counted(manifest)}: "
             f"log loss {calibration.log_loss_before:.4f} before, {calibration.log_loss_after:.4f} after."
         )
     return lines
+
+
+def _counted(manifest: Manifest) -> str:
+    boxed = manifest.locate is not None and manifest.locate.by == "boxes"
+    return "boxes found on calibrate images" if boxed else "calibrate images"
 
 
 def _data(manifest: Manifest, kept: str) -> list[str]:
     counts = manifest.data.counts
     names = sorted({name for part in counts.values() for name in part})
     rows = [(name, *(str(counts[split].get(name, 0)) for split in counts)) for name in names]
-    return ["## Data", _table(("images", *counts), rows), kept]
+    return ["## Data", table(("images", *counts), rows), kept]
 
 
 def _limits(manifest: Manifest, card: Card) -> list[str]:
@@ -108,7 +134,7 @@ def _limits(manifest: Manifest, card: Card) -> list[str]:
         else ["It has seen no good part: it names a defect's type, it cannot pass a part."]
     )
     knows = "It knows the types above, as the data show them; other types, products, cameras or light need new data."
-    if manifest.method == "anomaly":
+    if manifest.method in ("anomaly", "compare"):
         knows = (
             "It knows good parts as the data show them, and says of others that they are unlike, not what is wrong "
             "with them; other products, cameras or light need new data."
@@ -138,8 +164,3 @@ def _reproduce(manifest: Manifest) -> str:
             f"- data SHA-256 `{manifest.data.digest}`",
         ]
     )
-
-
-def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    lines = [header, ["---"] * len(header), *rows]
-    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)

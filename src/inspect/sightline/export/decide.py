@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sightline.config.recipe import Decision
+from sightline.export.ranking import best_threshold
 from sightline.export.tail import Tail, score, wanted_for
 from sightline.verdict import ANY_DEFECT, Policy, Threshold
 
@@ -71,7 +72,8 @@ def _rarely(scores: NDArray[np.floating], defective: NDArray[np.bool_], decision
     above = scores[scores > good[allowed]]
     value = (good[allowed] + float(above.min())) / 2 if len(above) else (good[allowed] + 1) / 2
     found = int((scores[defective] >= value).sum())
-    told = f"{allowed} of {len(good)} good images of the calibrate part reach it, {decision.overkill:.2%} may"
+    rejected = int((good >= value).sum())  # as many as allowed, or more where they all score the highest there is
+    told = f"{rejected} of {len(good)} good images of the calibrate part reach it, {decision.overkill:.2%} may"
     return value, f"{told}; of {int(defective.sum())} defective ones there it finds {found}; no guarantee"
 
 
@@ -138,14 +140,15 @@ def _at_best_f1(scores: NDArray[np.float32], defective: NDArray[np.bool_]) -> st
 
 
 def best_f1(scores: NDArray[np.float32], truth: NDArray[np.bool_]) -> float:
-    """The threshold of the best F1; in the middle between the scores around it, so that neither side is at its edge."""
+    """The threshold of the best F1; in the middle between the scores around it, so that neither side is at its edge.
+
+    Args:
+        scores: (N,) from 0 to 1.
+        truth: (N,) whether each shows a defect; if none does, the threshold is 1.
+    """
     order = np.argsort(-scores, kind="stable")
-    ranked, hits = scores[order].astype(np.float64), np.cumsum(truth[order])
-    f1 = 2 * hits / (np.arange(1, len(scores) + 1) + truth.sum())
-    f1[:-1][ranked[:-1] == ranked[1:]] = -1  # a threshold cannot part equal scores
-    best = int(np.argmax(f1))
-    below = ranked[best + 1] if best + 1 < len(ranked) else 0.0
-    return float((ranked[best] + below) / 2)
+    found = best_threshold(scores[order].astype(np.float64), truth[order], int(truth.sum()))
+    return 1.0 if found is None else found
 
 
 def _one(scores: NDArray[np.floating], truth: NDArray[np.bool_], decision: Decision) -> tuple[float, str]:

@@ -18,7 +18,7 @@ from sklearn.metrics import average_precision_score
 from sightline.bundle.manifest import Metric
 from sightline.export import intervals
 from sightline.index import GOOD, Sample
-from sightline.verdict import ANY_DEFECT, Outcome, Policy, Verdict
+from sightline.verdict import ANY_DEFECT, Defect, Outcome, Policy, Verdict
 
 _RESAMPLES = 500
 _BINS = 10
@@ -36,6 +36,7 @@ class Scored:
         classes: The C defect types.
         policy: Turns scores into verdicts.
         one_class: Whether the model learned good parts alone: its scores are then no probabilities of types.
+        located: The defects of each frame, where those that are too small do not count; None where all count.
     """
 
     samples: tuple[Sample, ...]
@@ -43,6 +44,7 @@ class Scored:
     classes: tuple[str, ...]
     policy: Policy
     one_class: bool = False
+    located: tuple[tuple[Defect, ...], ...] | None = None
 
     @cached_property
     def truth(self) -> NDArray[np.bool_]:
@@ -83,7 +85,16 @@ class Scored:
         if self.policy.exclusive:
             return np.asarray(self.probabilities.argmax(axis=1)[:, None] == np.arange(len(self.names)))
         limits = self.policy.thresholds
-        return self.scores >= np.array([limits[name if name in limits else ANY_DEFECT].ng for name in self.classes])
+        reached = self.scores >= np.array([limits[name if name in limits else ANY_DEFECT].ng for name in self.classes])
+        return reached if self.located is None else reached & self._large(self.located)
+
+    def _large(self, located: Sequence[Sequence[Defect]]) -> NDArray[np.bool_]:
+        """(N, C) whether a frame has a defect of the type that is large enough to count."""
+        least = self.policy.minimum_area
+        large = [{defect.label for defect in some if (defect.area or 0) >= least} for some in located]
+        return np.array([[name in labels for name in self.classes] for labels in large], bool).reshape(
+            self.scores.shape
+        )
 
     @cached_property
     def right(self) -> NDArray[np.bool_]:
@@ -93,7 +104,9 @@ class Scored:
     @cached_property
     def verdicts(self) -> tuple[Verdict, ...]:
         """The verdict on each frame."""
-        return tuple(self.policy.decide(row, self.classes) for row in self.scores)
+        located = self.located or [None] * len(self.scores)
+        pairs = zip(self.scores, located, strict=True)
+        return tuple(self.policy.decide(row, self.classes, some) for row, some in pairs)
 
     @cached_property
     def groups(self) -> list[NDArray[np.int64]]:

@@ -119,13 +119,14 @@ def to_onnx(model: ContractModel, preprocess: Preprocess) -> bytes:
         ExportError: The graph does not keep the contract.
     """
     model.eval()
-    example = torch.zeros((2, preprocess.height, preprocess.width, 3), dtype=torch.uint8)  # a batch of 1 is refused
     inputs = ("image", "template") if model.pair else ("image",)
+    shape = (2, preprocess.height, preprocess.width, 3)  # a batch of 1 is refused
+    examples = tuple(torch.zeros(shape, dtype=torch.uint8) for _ in inputs)  # one tensor twice would be one input
     batch = torch.export.Dim("batch", min=1)
     with _quiet(), torch.no_grad():
         program = torch.onnx.export(
             model,
-            (example,) * len(inputs),
+            examples,
             dynamo=True,
             opset_version=OPSET,
             input_names=inputs,

@@ -13,6 +13,7 @@ from sightline.dataset import marks
 from sightline.export import calibrate
 from sightline.export.calibrate import Calibrator
 from sightline.export.sweep import Outputs
+from sightline.image import Place
 from sightline.index import Index
 
 _LIMIT, _BINS = 20.0, 800  # logits beyond are counted with the last
@@ -66,9 +67,10 @@ def of_places(outputs: Outputs, index: Index) -> PlaceCounts:
     """Counts the places of a part, of its raw maps; images whose defects are not marked are left out."""
     counts = np.zeros((len(index.classes), 2, _BINS))
     for sample, reading in zip(outputs.samples, outputs.readings, strict=True):
-        types = marks.to_canvas(marks.types_map(sample, index), reading.place)
-        if (types == marks.UNKNOWN).any():
+        drawn = marks.types_map(sample, index)
+        if (drawn == marks.UNKNOWN).any():
             continue
+        types = _covered(marks.to_canvas(drawn, reading.place), reading.place)
         rows, columns = reading.maps.shape[1:]
         bins = np.clip(((reading.maps + _LIMIT) * (_BINS / (2 * _LIMIT))).astype(int), 0, _BINS - 1)
         for number in range(len(counts)):
@@ -77,3 +79,9 @@ def of_places(outputs: Outputs, index: Index) -> PlaceCounts:
             counts[number, 0] += np.bincount(bins[number][~shows], minlength=_BINS)
             counts[number, 1] += np.bincount(bins[number][shows], minlength=_BINS)
     return PlaceCounts(counts)
+
+
+def _covered(types: NDArray[np.uint8], place: Place) -> NDArray[np.uint8]:
+    """A map of types (h, w) of the canvas, with as much of nothing below and beside it as the model's maps cover."""
+    height, width = place.covered or place.canvas
+    return np.pad(types, ((0, height - types.shape[0]), (0, width - types.shape[1])))

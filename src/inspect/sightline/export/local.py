@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit, logit
 from torch import Tensor, nn
 
-from sightline.boxes import Boxes
 from sightline.bundle.manifest import Locate, Metric
 from sightline.config.recipe import Decision
-from sightline.dataset import marks
-from sightline.export import calibrate, decide, histogram
+from sightline.export import calibrate, decide, histogram, told
 from sightline.export.answer import Answer, calibration_of
 from sightline.export.calibrate import Calibrator
 from sightline.export.dense import BoxAnswer, RegionAnswer
-from sightline.export.detection import Compared, best_thresholds, detection_figures
+from sightline.export.detection import best_thresholds, detection_figures
 from sightline.export.evaluate import Scored, truth_of
 from sightline.export.graph import ContractModel
-from sightline.export.matching import match
+from sightline.export.matching import Compared, match
 from sightline.export.overkill import overkill_figure, peaks_of
 from sightline.export.regions import RegionTally
 from sightline.export.sweep import Outputs, Sweeper
@@ -30,7 +28,7 @@ from sightline.train import Dense
 from sightline.verdict import Policy
 
 _OVERKILL = 0.05  # share of good images at which the recall of single defects is told
-_FEWEST = 10  # right and wrong boxes of a type that its calibration needs
+_CLEAR = 1e-6  # of 0 and 1, so that a threshold has a finite logit
 
 
 def located(network: Dense, run: RunFolder, sweeper: Sweeper) -> Answer:
@@ -67,12 +65,11 @@ def _outlined(network: Dense, run: RunFolder, sweeper: Sweeper) -> Answer:
         )
 
     def locate(policy: Policy) -> Locate:
-        peaks = {}
-        for number, name in enumerate(classes):
-            score = np.clip(policy.threshold(name).review, 1e-6, 1 - 1e-6)
-            place = (logit(score) - frame.bias[number]) / frame.scale[number]
-            peaks[name] = float(expit(place * places.scale[number] + places.bias[number]))
-        return Locate(by="regions", peaks=peaks, edges=edges)
+        limits = np.array([policy.threshold(name).review for name in classes])
+        raw = (logit(np.clip(limits, _CLEAR, 1 - _CLEAR)) - frame.bias) / frame.scale
+        peaks = dict(zip(classes, map(float, expit(raw * places.scale + places.bias)), strict=True))
+        # Where the best edge lies above what the frame's threshold asks for, a region ends where it begins.
+        return Locate(by="regions", peaks=peaks, edges={name: min(edges[name], peaks[name]) for name in classes})
 
     model = ContractModel(network, RegionAnswer(places, frame), pair=network.pair)
     return Answer(model, classes, calibration_of(frame), policy, locate)
@@ -93,7 +90,7 @@ def _boxed(network: Dense, run: RunFolder, sweeper: Sweeper) -> Answer:
         return ContractModel(network, meaning, pair=network.pair, boxed=True)
 
     raw = sweeper.sweep(model(calibrate.untouched(len(classes))).answer, index.part(Split.CALIBRATE), stage="calibrate")
-    calibrator = _of_boxes(compared(raw, index), len(classes), recipe.decide.iou)
+    calibrator = _of_boxes(told.boxes(raw, index, recipe.decide.minimum_area), len(classes), recipe.decide.iou)
 
     def policy(outputs: Outputs) -> Policy:
         return _policy(_by_boxes(outputs, index, recipe.decide), run)
@@ -114,7 +111,7 @@ def _of_boxes(images: list[Compared], classes: int, iou: float) -> Calibrator:
     right: list[NDArray[np.bool_]] = []
     types: list[NDArray[np.int64]] = []
     for one in images:
-        logits.append(logit(np.clip(one.found.scores.astype(np.float64), 1e-6, 1 - 1e-6)))
+        logits.append(logit(np.clip(one.found.scores.astype(np.float64), _CLEAR, 1 - _CLEAR)))
         right.append(match(one.found, one.truth, [iou])[0] >= 0)
         types.append(one.found.classes)
     return calibrate.fit_each(
@@ -131,21 +128,11 @@ def _by_boxes(outputs: Outputs, index: Index, decision: Decision) -> Policy:
     if decision.rule in ("overkill", "fixed"):
         truth = truth_of(outputs.samples, classes)
         return decide.choose(outputs.scores, truth, classes, decision, exclusive=False, good=True)
-    images = compared(outputs, index)
+    images = told.boxes(outputs, index, decision.minimum_area)
     limits = best_thresholds(images, classes, decision.iou)
     count = sum(len(one.truth) for one in images)
-    why = f"best F of boxes at IoU {decision.iou:g} on {count} of the calibrate part; no guarantee"
+    why = f"best F1 of boxes at IoU {decision.iou:g} on {count} drawn ones of the calibrate part; no guarantee"
     return decide.policy_of(dict(zip(classes, map(float, limits), strict=True)), decision, why)
-
-
-def compared(outputs: Outputs, index: Index) -> list[Compared]:
-    """The boxes found on each image beside those that people drew; images whose defects are not marked are left out."""
-    images = []
-    for sample, reading in zip(outputs.samples, outputs.readings, strict=True):
-        if marks.is_marked(sample):
-            found = Boxes.empty() if reading.boxes is None else reading.boxes
-            images.append(Compared(sample.unit, found, marks.boxes_on(sample, index)))
-    return images
 
 
 def figures(scored: Scored, outputs: Outputs, index: Index, locate: Locate) -> tuple[Metric, ...]:
@@ -159,24 +146,18 @@ def figures(scored: Scored, outputs: Outputs, index: Index, locate: Locate) -> t
     """
     if not outputs.samples:
         return ()
+    classes, policy = scored.classes, scored.policy
     if locate.by == "boxes":
-        limits = [scored.policy.threshold(name).ng for name in scored.classes]
-        return detection_figures(compared(outputs, index), scored.classes, limits)
-    tally, rows = RegionTally(scored.classes), []
-    edges = [locate.edges[name] for name in scored.classes]
-    for unit, heat, truth in over_frames(outputs, index):
-        tally.add(heat, truth, edges, unit)
-        rows.append(peaks_of(heat, truth, unit))
-    at_overkill = overkill_figure(f"instance_recall_at_overkill_{_OVERKILL:.0%}".rstrip("%"), rows, _OVERKILL)
+        return detection_figures(told.boxes(outputs, index, policy.minimum_area), classes, limits(policy, classes))
+    tally, rows = RegionTally(classes), []
+    for one in told.regions(outputs, index, classes, policy, locate):
+        unit = outputs.samples[one.row].unit
+        tally.add(one.told, one.truth, [told.LEAST] * len(classes), unit)
+        rows.append(peaks_of(one.heat, one.truth, unit))
+    at_overkill = overkill_figure(f"instance_recall_at_overkill_{_OVERKILL * 100:.0f}", rows, _OVERKILL)
     return tally.metrics() + ((at_overkill,) if at_overkill else ())
 
 
-def over_frames(outputs: Outputs, index: Index) -> Iterator[tuple[str, NDArray[np.float32], NDArray[np.bool_]]]:
-    """Of each image whose defects are marked: its group, its maps (C, H, W) over the frame, and the truth (C, H, W)."""
-    for sample, reading in zip(outputs.samples, outputs.readings, strict=True):
-        types = marks.types_map(sample, index)
-        if (types == marks.UNKNOWN).any():
-            continue
-        heat = np.stack([reading.place.heat_to_frame(one) for one in reading.maps])
-        truth = types[None] == np.arange(1, len(heat) + 1, dtype=np.uint8)[:, None, None]
-        yield sample.unit, heat, truth
+def limits(policy: Policy, classes: Sequence[str]) -> list[float]:
+    """(C,) the score of each type from which a box counts."""
+    return [policy.threshold(name).ng for name in classes]

@@ -7,12 +7,14 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
 
 from sightline.bundle.manifest import Metric
 from sightline.export.matching import Compared, Matches, Thresholds, matched, type_counts
+from sightline.export.plots import INK, NG, OK, canvas
 from sightline.export.ranking import average_precision, curve
 
-_OK, _NG, _INK, _PALE = "#2a9d8f", "#d1495b", "#30343f", "#e9ecef"
+_PALE = "#e9ecef"
 
 
 def precision_recall(
@@ -27,7 +29,7 @@ def precision_recall(
         iou: Limit of IoU.
     """
     matches = matched(compared, classes, [iou])
-    figure, axes = _canvas(6.4, 5.2)
+    figure, axes = canvas(6.4, 5.2)
     for number, name in enumerate(classes):
         if (matches.true_classes == number).any():
             _line(axes, matches, number, name, None if thresholds is None else float(thresholds[number]))
@@ -59,23 +61,35 @@ def types_said(
     The numbers are those of `sightline.export.matching.type_counts`, shaded by the share of their row.
     """
     table = type_counts(compared, classes, thresholds, iou)
+    return counts_of_types(table, classes, f"{int(table[:-1].sum()):,} true boxes, IoU from {iou:g}")
+
+
+def counts_of_types(table: NDArray[np.int64], classes: Sequence[str], title: str) -> Figure:
+    """Draws how often each type was found as each type.
+
+    Args:
+        table: (C + 1, C + 1) the true type by the type said; the last column counts what was missed, the last row what
+            was invented.
+        classes: The C types.
+        title: Of the figure.
+    """
     side = 3.2 + 0.62 * len(classes)
-    figure, axes = _canvas(side + 1.4, side)
+    figure, axes = canvas(side + 1.4, side)
     shares = table / np.maximum(table.sum(axis=1, keepdims=True), 1)
     axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
     for row, column in np.ndindex(table.shape):
         if table[row, column]:
             wrong, dark = row != column, shares[row, column] > 0.5
-            colour = "white" if dark else _NG if wrong else _INK
+            colour = "white" if dark else NG if wrong else INK
             weight = "bold" if wrong else "normal"
             text = f"{table[row, column]:,}"
             axes.text(column, row, text, ha="center", va="center", color=colour, weight=weight, fontsize=9)
     for line in (axes.axhline, axes.axvline):
-        line(len(classes) - 0.5, color=_INK, lw=0.8)
+        line(len(classes) - 0.5, color=INK, lw=0.8)
     axes.set_xticks(range(len(table)), [*classes, "missed"], rotation=35, ha="right")
     axes.set_yticks(range(len(table)), [*classes, "invented"])
     axes.set(xlabel="said", ylabel="true")
-    axes.set_title(f"{int(table[:-1].sum()):,} true boxes, IoU from {iou:g}")
+    axes.set_title(title, fontsize=10)
     return figure
 
 
@@ -87,15 +101,15 @@ def recall_by_size(metrics: Sequence[Metric], prefix: str) -> Figure:
         prefix: Such as ``recall_by_size/`` of boxes or ``instance_recall_by_size/`` of regions.
     """
     drawn = [metric for metric in metrics if metric.name.startswith(prefix)]
-    figure, axes = _canvas(1.9 + 1.25 * max(2, len(drawn)), 4.2)
+    figure, axes = canvas(1.9 + 1.25 * max(2, len(drawn)), 4.2)
     values = np.array([metric.value for metric in drawn])
     errors = np.array([(m.value - m.low, m.high - m.value) for m in drawn]).reshape(-1, 2).T
     places = list(range(len(drawn)))
     axes.bar(places, np.ones(len(drawn)), width=0.62, color=_PALE)
-    axes.bar(places, values, width=0.62, color=_OK)
-    axes.errorbar(places, values, yerr=errors, fmt="none", ecolor=_INK, capsize=5, lw=1.4)
+    axes.bar(places, values, width=0.62, color=OK)
+    axes.errorbar(places, values, yerr=errors, fmt="none", ecolor=INK, capsize=5, lw=1.4)
     for place, value in zip(places, values.tolist(), strict=True):
-        axes.text(place, 0.03, f"{value:.1%}", ha="center", va="bottom", fontsize=9, color=_INK)
+        axes.text(place, 0.03, f"{value:.1%}", ha="center", va="bottom", fontsize=9, color=INK)
     names = [f"{_plainly(metric.name.removeprefix(prefix))}\n{metric.count:,} groups" for metric in drawn]
     axes.set_xticks(places, names)
     axes.set(ylim=(0, 1.04), ylabel="share found")
@@ -106,11 +120,3 @@ def recall_by_size(metrics: Sequence[Metric], prefix: str) -> Figure:
 def _plainly(size: str) -> str:
     """``side-16-32px`` as ``side 16-32 px``."""
     return size.replace("-", " ", 1).replace("under-", "under ").replace("from-", "from ").replace("px", " px")
-
-
-def _canvas(width: float, height: float) -> tuple[Figure, Axes]:
-    figure = Figure(figsize=(width, height), layout="constrained")
-    axes = figure.subplots()
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.tick_params(labelsize=9)
-    return figure, axes

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -12,10 +12,10 @@ from sightline.bundle.manifest import INT8_MODEL, MODEL, Data, Golden, Manifest,
 from sightline.config import Recipe
 from sightline.dataset.views import variant_files
 from sightline.errors import ExportError
-from sightline.export import card, eight_bit, parity, tasks
+from sightline.export import card, eight_bit, tasks
+from sightline.export import parity as gate
 from sightline.export.answer import Answer
 from sightline.export.compact import compact
-from sightline.export.evaluate import Scored
 from sightline.export.graph import OPSET, to_onnx
 from sightline.export.record import record
 from sightline.export.sweep import Outputs, Sweeper
@@ -59,16 +59,34 @@ def export(run: RunFolder, *, progress: Progress = silent, mlflow_run: str | Non
 
     calibrate, test = part(Split.CALIBRATE), part(Split.TEST)
     policy = answered.policy(calibrate)
-    locate = answered.locate(policy) if answered.locate else None
     checked = test if test.samples else calibrate
     golden, frames = _golden(checked, sweeper)
     templates, pictures = _templates(recipe)
-    parts = [
-        Scored(part.samples, part.scores, answered.classes, policy, one_class=recipe.one_class)
-        for part in (calibrate, test)
-    ]
+    parity = _compare(answered, checked, sweeper, policy)
+    manifest = _manifest(run, answered, policy, golden, templates, parity, mlflow_run)
+    parts = [tasks.scored(outputs, manifest) for outputs in (calibrate, test)]
     small = eight_bit.add(exported, run, parts, golden, sweeper) if recipe.model.int8 else None
-    manifest = Manifest(
+    measured = tasks.figures(parts[1], test, index, manifest.locate)
+    manifest = manifest.model_copy(update={"metrics": measured, "int8": small.facts if small else None})
+    text = card.write(manifest, recipe.card, size=len(onnx_file), kept=_kept(index, recipe))
+    record(run, manifest, parts[1], test, sweeper, text)
+    own = {MODEL: onnx_file, "recipe.yaml": config.dump(recipe).encode(), "card.md": text.encode()}
+    files = {**own, **frames, **pictures} | ({INT8_MODEL: small.model} if small else {})
+    return bundle.write(run.path / "bundle", manifest, files, replace=True, prove=_self_test)
+
+
+def _manifest(
+    run: RunFolder,
+    answered: Answer,
+    policy: Policy,
+    golden: Mapping[str, Golden],
+    templates: Templates | None,
+    parity: Parity,
+    mlflow_run: str | None,
+) -> Manifest:
+    """All that is known before anything is measured."""
+    recipe = run.recipe
+    return Manifest(
         name=recipe.name,
         version=recipe.version,
         sector=recipe.sector,
@@ -78,30 +96,18 @@ def export(run: RunFolder, *, progress: Progress = silent, mlflow_run: str | Non
         input=recipe.input,
         opset=OPSET,
         policy=policy,
-        locate=locate,
+        locate=answered.locate(policy) if answered.locate else None,
         templates=templates,
         calibration=answered.calibration,
-        metrics=tasks.figures(parts[1], test, index, locate),
-        data=_data(index, recipe),
-        parity=_compare(answered, checked, sweeper, policy),
+        metrics=(),
+        data=_data(run.index, recipe),
+        parity=parity,
         golden=tuple(golden.values()),
-        int8=small.facts if small else None,
         tolerance=GOLDEN_TOLERANCE,
         provenance=_provenance(run, mlflow_run),
         runtime_needed=sightline.__version__,
         files={},
     )
-    text = card.write(manifest, recipe.card, size=len(onnx_file), kept=_kept(index, recipe))
-    record(run, manifest, parts[1], test, text)
-    files = {
-        MODEL: onnx_file,
-        "recipe.yaml": config.dump(recipe).encode(),
-        "card.md": text.encode(),
-        **frames,
-        **pictures,
-    }
-    files |= {INT8_MODEL: small.model} if small else {}
-    return bundle.write(run.path / "bundle", manifest, files, replace=True, prove=_self_test)
 
 
 def _self_test(folder: Path) -> None:
@@ -126,7 +132,7 @@ def _compare(answered: Answer, exported: Outputs, sweeper: Sweeper, policy: Poli
             hint="Give data.split.test or data.split.calibrate a share.",
         )
     trained = sweeper.sweep(answered.model.answer, exported.samples, stage="compare")
-    return parity.check(trained, exported, policy, answered.classes)
+    return gate.check(trained, exported, policy, answered.classes)
 
 
 def _golden(outputs: Outputs, sweeper: Sweeper) -> tuple[dict[str, Golden], dict[str, bytes]]:

@@ -17,7 +17,7 @@ from sightline.export.intervals import wilson
 from sightline.export.one_class import shows, types_of
 from sightline.verdict import ANY_DEFECT
 
-_OK, _NG, _INK = "#2a9d8f", "#d1495b", "#30343f"
+OK, NG, INK = "#2a9d8f", "#d1495b", "#30343f"
 _DPI = 110
 
 
@@ -48,7 +48,7 @@ def confusion(scored: Scored) -> Figure:
     """Counts, shaded by the share of the true name; the diagonal is right. With several types a frame, one a type."""
     if scored.policy.exclusive:
         side = 2.6 + 0.62 * len(scored.names)
-        figure, axes = _canvas(side + 1.4, side)
+        figure, axes = canvas(side + 1.4, side)
         _counts(axes, scored.names, scored.shown, scored.said)
     else:
         columns = min(len(scored.classes), 4)
@@ -71,7 +71,7 @@ def _counts(axes: Axes, names: Sequence[str], shown: NDArray[np.bool_], said: ND
     for row, column in np.ndindex(table.shape):
         if table[row, column]:
             wrong, dark = row != column, shares[row, column] > 0.5
-            colour = _NG if wrong and not dark else "white" if dark else _INK
+            colour = NG if wrong and not dark else "white" if dark else INK
             weight = "bold" if wrong else "normal"
             axes.text(column, row, str(table[row, column]), ha="center", va="center", color=colour, weight=weight)
     axes.set_xticks(range(len(names)), names, rotation=35, ha="right")
@@ -81,7 +81,7 @@ def _counts(axes: Axes, names: Sequence[str], shown: NDArray[np.bool_], said: ND
 
 def curves(scored: Scored, *, kind: str) -> Figure:
     """Precision over recall, or ROC, one line a type and a thick one for any defect."""
-    figure, axes = _canvas(6.4, 5.2)
+    figure, axes = canvas(6.4, 5.2)
     total = np.asarray(scored.policy.defect_score(scored.scores), np.float32)
     lines = [(name, scored.truth[:, k], scored.scores[:, k], 1.4) for k, name in enumerate(scored.classes)]
     if len(lines) > 1:
@@ -112,8 +112,8 @@ def reliability(scored: Scored) -> Figure:
     else:
         pairs = zip(scored.probabilities.T, scored.shown.T, strict=True)
         lines = dict(zip(scored.names, pairs, strict=True))
-    figure, axes = _canvas(6.0, 5.2)
-    axes.plot([0, 1], [0, 1], color=_INK, lw=1, ls="--", label="calibrated")
+    figure, axes = canvas(6.0, 5.2)
+    axes.plot([0, 1], [0, 1], color=INK, lw=1, ls="--", label="calibrated")
     for name, (probability, true) in lines.items():
         bins = equal_bins(probability)
         told = np.array([probability[rows].mean() for rows in bins])
@@ -138,10 +138,10 @@ def histograms(scored: Scored) -> Figure:
     all_axes = figure.subplots(len(rows), 1, sharex=True, squeeze=False)[:, 0]
     for (name, has, score), axes in zip(rows, all_axes, strict=True):
         bins = np.linspace(0, 1, 41)
-        axes.hist(score[~has], bins, color=_OK, alpha=0.75, label="others")
-        axes.hist(score[has], bins, color=_NG, alpha=0.75, label="shows it")
+        axes.hist(score[~has], bins, color=OK, alpha=0.75, label="others")
+        axes.hist(score[has], bins, color=NG, alpha=0.75, label="shows it")
         if name in scored.policy.thresholds:
-            axes.axvline(scored.policy.thresholds[name].ng, color=_INK, lw=1.2, ls="--")
+            axes.axvline(scored.policy.thresholds[name].ng, color=INK, lw=1.2, ls="--")
         axes.set_yscale("symlog", linthresh=5)
         axes.set_title("any defect" if name == ANY_DEFECT else name, fontsize=9, loc="left")
         _plain(axes)
@@ -160,8 +160,8 @@ def heaps(scored: Scored) -> Figure:
     figure = Figure(figsize=(7.2, 1.2 + 0.95 * len(rows)), layout="constrained")
     every = figure.subplots(len(rows), 1, sharex=True, squeeze=False)[:, 0]
     for (name, score), axes in zip(rows, every, strict=True):
-        axes.hist(score, np.linspace(0, 1, 61), color=_OK if name == "good" else _NG, alpha=0.8)
-        axes.axvline(scored.policy.thresholds[ANY_DEFECT].ng, color=_INK, lw=1.2, ls="--")
+        axes.hist(score, np.linspace(0, 1, 61), color=OK if name == "good" else NG, alpha=0.8)
+        axes.axvline(scored.policy.thresholds[ANY_DEFECT].ng, color=INK, lw=1.2, ls="--")
         axes.set_title(f"{name} ({len(score):,})", fontsize=9, loc="left")
         _plain(axes)
     rarity = every[0].secondary_xaxis("top")
@@ -191,7 +191,8 @@ def learning_curves(history: Mapping[str, Sequence[tuple[int, float]]]) -> Figur
     return figure
 
 
-def _canvas(width: float, height: float) -> tuple[Figure, Axes]:
+def canvas(width: float, height: float) -> tuple[Figure, Axes]:
+    """A figure of this width and height in inches, and its one pair of axes."""
     figure = Figure(figsize=(width, height), layout="constrained")
     axes = figure.subplots()
     _plain(axes)

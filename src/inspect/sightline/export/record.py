@@ -6,14 +6,16 @@ import csv
 from pathlib import Path
 
 from sightline.bundle.manifest import Manifest
-from sightline.export import gallery, plots
+from sightline.export import gallery, plots, singles
 from sightline.export.evaluate import Scored
-from sightline.export.sweep import Outputs
-from sightline.index import Index
+from sightline.export.sweep import Outputs, Sweeper
 from sightline.runs import RunFolder
 
+_OF_TYPES = ("ap_50/", "recall_33/", "precision_33/", "iou/", "instance_recall/")
+"""What tells two runs of a task that locates defects apart, type by type."""
 
-def record(run: RunFolder, manifest: Manifest, scored: Scored, outputs: Outputs, text: str) -> None:
+
+def record(run: RunFolder, manifest: Manifest, scored: Scored, outputs: Outputs, sweeper: Sweeper, text: str) -> None:
     """Adds the test part's figures and pictures to the run.
 
     Args:
@@ -21,12 +23,13 @@ def record(run: RunFolder, manifest: Manifest, scored: Scored, outputs: Outputs,
         manifest: The finished bundle's.
         scored: The test part with its verdicts.
         outputs: The same part with maps.
+        sweeper: Shows the images of the run.
         text: The model card.
     """
     folder = run.artifacts / "test"
     folder.mkdir(parents=True, exist_ok=True)
     if scored.samples:
-        draw(scored, outputs, manifest, run.index, folder)
+        draw(scored, outputs, manifest, sweeper, folder)
     drawn = ["test", "card.md"]
     if any(name.endswith("loss") for name in run.history()):
         plots.save(plots.learning_curves(run.history()), run.artifacts / "learning-curves.png")
@@ -38,16 +41,34 @@ def record(run: RunFolder, manifest: Manifest, scored: Scored, outputs: Outputs,
         run.artifact(name)
 
 
-def draw(scored: Scored, outputs: Outputs, manifest: Manifest, index: Index, folder: Path) -> None:
-    """Writes the pictures of one part, its worst misses, and its verdicts as a table into a folder."""
+def draw(scored: Scored, outputs: Outputs, manifest: Manifest, sweeper: Sweeper, folder: Path) -> None:
+    """Writes the pictures of one part, its worst misses, and its verdicts and defects as tables into a folder.
+
+    Args:
+        scored: The part with its verdicts.
+        outputs: The same part with maps and boxes.
+        manifest: The bundle's, with the figures of this part.
+        sweeper: Shows the images.
+        folder: Is there.
+    """
     plots.all_plots(scored, folder)
-    plots.save(gallery.draw(scored, outputs, manifest, index), folder / "worst-misses.png")
+    if manifest.locate is None:
+        plots.save(gallery.draw(scored, outputs, manifest, sweeper.index), folder / "worst-misses.png")
+    else:
+        singles.draw(scored, outputs, manifest, sweeper, folder)
     _verdicts(scored, folder / "verdicts.csv")
 
 
 def _figures(manifest: Manifest) -> dict[str, float]:
     """What tells two runs apart; intervals and the rest are in the card and in the run's description."""
-    return {f"test/{m.name}": m.value for m in manifest.metrics if not m.name.startswith("auroc/")}
+    return {f"test/{m.name}": m.value for m in manifest.metrics if _compared_by(m.name, manifest)}
+
+
+def _compared_by(name: str, manifest: Manifest) -> bool:
+    """Whether runs are compared by a figure; with many types a list of all would hide the others."""
+    if manifest.locate is None:
+        return not name.startswith("auroc/")
+    return "/" not in name or name.startswith(_OF_TYPES)
 
 
 def _verdicts(scored: Scored, path: Path) -> None:

@@ -179,6 +179,30 @@ class RegionTally:
         return figures
 
 
+def type_counts(said: _Mask, truth: _Mask) -> NDArray[np.int64]:
+    """How often each type was said of the instances of each type on one image.
+
+    Args:
+        said: (C, H, W) the regions said of each type.
+        truth: (C, H, W) where each type was drawn.
+
+    Returns:
+        int64 (C + 1, C + 1): the true type by the type said on most of an instance's pixels; the last column counts
+        those where nothing was said, the last row regions said that touch no defect, and their corner is 0.
+    """
+    types = len(truth)
+    counts = np.zeros((types + 1, types + 1), np.int64)
+    for number in np.flatnonzero(truth.any(axis=(1, 2))).tolist():
+        true = Instances.of(truth[number])
+        shares = np.array([np.bincount(true.labels[mask], minlength=len(true.areas) + 1)[1:] for mask in said])
+        column = np.where(shares.any(axis=0), shares.argmax(axis=0), types)
+        np.add.at(counts[number], column, 1)
+    defective = np.asarray(truth.any(axis=0))
+    for number in np.flatnonzero(said.any(axis=(1, 2))).tolist():
+        counts[types, number] += int(np.count_nonzero(~Instances.of(said[number]).touched(defective)))
+    return counts
+
+
 def _check(heat: NDArray[np.float32], truth: _Mask, limits: _Floats, types: int, group: str) -> None:
     if heat.ndim != 3 or heat.shape != truth.shape or len(heat) != types or not heat.size or limits.shape != (types,):
         raise DataError(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -12,6 +13,7 @@ from sightline.config import Recipe
 from sightline.dataset.scan import read_checked
 from sightline.dataset.views import Views, variant_of
 from sightline.errors import DataError
+from sightline.image import Place
 from sightline.index import Index, Sample
 from sightline.runs import Progress
 from sightline.runtime.reader import Model, Reader, Reading
@@ -66,6 +68,27 @@ class Sweeper:
         """
         picture = read_checked(self.index, sample, bits=self.spec.bits)
         return Frame(picture, sample.path, self._views.own(sample), variant_of(sample))
+
+    def template(self, sample: Sample, place: Place) -> NDArray[np.uint8] | None:
+        """The template of an image as it lies on its frame, RGB, uint8 (H, W, 3); None if images have none.
+
+        Args:
+            sample: The image.
+            place: Where its frame came to lie when it was read.
+
+        Raises:
+            ImageError: It, or its template, cannot be read any more.
+            DataError: It was changed since the index was made.
+        """
+        if self._views.templates is None:
+            return None
+        frame = self.frame(sample)
+        template, _ = self._views.templates.of(frame.image, own=frame.template, variant=frame.variant)
+        if place.registration is None:
+            return template
+        flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+        size = place.frame[::-1]
+        return np.asarray(cv2.warpPerspective(template, place.registration.matrix, size, flags=flags), np.uint8)
 
     def sweep(self, model: Model, samples: Sequence[Sample], *, stage: str) -> Outputs:
         """Scores samples in order.

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from sightline.bundle.manifest import Locate, Metric
+from dataclasses import replace
+
+from sightline.bundle.manifest import Locate, Manifest, Metric
 from sightline.export import evaluate, local, one_class
 from sightline.export.answer import Answer, anomalous, classified
 from sightline.export.evaluate import Scored
@@ -11,7 +13,10 @@ from sightline.export.pixels import pixel_figures
 from sightline.export.sweep import Outputs, Sweeper
 from sightline.index import Index
 from sightline.runs import RunFolder
+from sightline.runtime.defects import defects_of
+from sightline.runtime.reader import Reading
 from sightline.train import Classification, Dense, Network, anomaly, compare, epochs
+from sightline.verdict import Defect
 
 
 def answer(run: RunFolder, sweeper: Sweeper) -> Answer:
@@ -32,6 +37,24 @@ def answer(run: RunFolder, sweeper: Sweeper) -> Answer:
     if isinstance(network, Dense):
         return located(network, run, sweeper)
     raise TypeError(f"no answer is known for {type(task).__name__}")
+
+
+def scored(outputs: Outputs, manifest: Manifest) -> Scored:
+    """One part with its verdicts, as the runtime of a bundle gives them.
+
+    Args:
+        outputs: What the model answered on the part.
+        manifest: The bundle's; its figures do not matter.
+    """
+    located = None
+    if manifest.locate is not None and manifest.policy.minimum_area > 0:
+        located = tuple(_without_outlines(reading, manifest) for reading in outputs.readings)
+    one_class = manifest.method in ("anomaly", "compare")
+    return Scored(outputs.samples, outputs.scores, manifest.classes, manifest.policy, one_class, located)
+
+
+def _without_outlines(reading: Reading, manifest: Manifest) -> tuple[Defect, ...]:
+    return tuple(replace(defect, contour=()) for defect in defects_of(reading, manifest))
 
 
 def figures(scored: Scored, outputs: Outputs, index: Index, locate: Locate | None) -> tuple[Metric, ...]:

@@ -19,13 +19,14 @@ from sightline.image.files import (
 from sightline.image.preprocess import PAD_GREY, content, evened, fitted, prepare, region, resize, unseen
 from sightline.image.register import Registration, back, best, register, warp
 from sightline.image.templates import Templates
-from sightline.image.tiles import Blend, Window, cut, merge, plan
+from sightline.image.tiles import TILE_STEP, Blend, Window, cut, merge, plan
 from sightline.image.views import View, view
 
 __all__ = [
     "LARGEST_FILE",
     "PAD_GREY",
     "SUFFIXES",
+    "TILE_STEP",
     "Blend",
     "Place",
     "Registration",

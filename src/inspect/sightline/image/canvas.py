@@ -26,6 +26,8 @@ class Place:
         canvas: Height and width of the canvas, in pixels of the model's input.
         content: Where the region lies in the canvas: top, left, height, width.
         registration: How the frame was registered, or None.
+        covered: Height and width, in pixels of the canvas from its top left, that maps cover where their cells reach
+            beyond it; None where they end with it.
     """
 
     frame: tuple[int, int]
@@ -34,6 +36,7 @@ class Place:
     canvas: tuple[int, int]
     content: tuple[int, int, int, int]
     registration: Registration | None = None
+    covered: tuple[int, int] | None = None
 
     @property
     def scale(self) -> tuple[float, float]:
@@ -43,7 +46,7 @@ class Place:
     def heat_to_frame(self, heat: NDArray[np.float32]) -> NDArray[np.float32]:
         """Brings a map (h, w) back over the frame: float32 (H, W); 0 where nobody looked."""
         top, left, height, width = self.content
-        full = cv2.resize(heat, self.canvas[::-1], interpolation=cv2.INTER_LINEAR)
+        full = cv2.resize(heat, (self.covered or self.canvas)[::-1], interpolation=cv2.INTER_LINEAR)
         inside = np.ascontiguousarray(full[top : top + height, left : left + width])
         seen = np.asarray(cv2.resize(inside, self.region[:1:-1], interpolation=cv2.INTER_LINEAR), np.float32)
         if self.region != (0, 0, *self.upright):
@@ -72,7 +75,7 @@ class Place:
 
     def points_to_canvas(self, points: _Points) -> _Points:
         """Brings places of the frame (K, 2), x and y in pixels, to the canvas."""
-        if self.registration is not None:
+        if self.registration is not None and len(points):
             points = cv2.perspectiveTransform(points[None], self.registration.matrix)[0].astype(np.float64)
         down, across = self.scale
         return (points - [self.region[1], self.region[0]]) * [across, down] + [self.content[1], self.content[0]]

@@ -15,6 +15,9 @@ from sightline.image.preprocess import PAD_GREY
 _Floats = NDArray[np.float32]
 _Size = tuple[int, int]
 
+TILE_STEP = 32
+"""Pixels; what places of tiles are multiples of unless told: strides of maps divide it."""
+
 _TOUCH = 2.0
 """Pixels; a box that ends so near to a tile's edge is taken to go on beyond it."""
 
@@ -35,7 +38,7 @@ class Window:
     left: int
 
 
-def plan(shape: _Size, tile: _Size, overlap: int, step: int = 32) -> tuple[Window, ...]:
+def plan(shape: _Size, tile: _Size, overlap: int, step: int = TILE_STEP) -> tuple[Window, ...]:
     """The tiles that cover a frame, row by row, as few as can be and evenly spread.
 
     Places are multiples of ``step``, so that the cells of all tiles' maps lie on one grid; the last row and column of

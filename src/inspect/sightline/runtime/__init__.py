@@ -9,7 +9,7 @@
 that importing this room stays light.
 """
 
-from sightline.runtime.inspector import Inspection, Inspector, Source
+from sightline.runtime.inspector import Inspection, Inspector, Shot, Source
 from sightline.runtime.score import score_images
 
-__all__ = ["Inspection", "Inspector", "Source", "score_images"]
+__all__ = ["Inspection", "Inspector", "Shot", "Source", "score_images"]

@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from sightline.boxes import areas
 from sightline.bundle.manifest import Locate, Manifest
 from sightline.runtime.reader import Reading
 from sightline.verdict import Defect
@@ -17,8 +18,9 @@ _COARSE = 0.75  # pixels that an outline may be off, so that a verdict is no lis
 def defects_of(reading: Reading, manifest: Manifest) -> tuple[Defect, ...]:
     """The defects that a frame shows, the surest first; none of a bundle that does not locate them.
 
-    Types whose score reaches no threshold have none. A region begins where the map reaches the threshold of the
-    verdict, and goes as far as it keeps above the edge (hysteresis, Canny 1986).
+    Types whose score reaches no threshold have none, and each that reaches one has one at least: without a box, and
+    with the area of the whole frame, if neither the map nor a box says where. A region begins where the map reaches the
+    threshold of the verdict, and goes as far as it keeps above the edge (hysteresis, Canny 1986).
 
     Args:
         reading: What the model said.
@@ -30,27 +32,41 @@ def defects_of(reading: Reading, manifest: Manifest) -> tuple[Defect, ...]:
     locator = _boxes if locate.by == "boxes" else _regions
     for number, name in enumerate(manifest.classes):
         if reading.scores[number] >= manifest.policy.threshold(name).review:
-            found += locator(reading, number, name, locate, manifest.input.mm_per_pixel)
+            scale = manifest.input.mm_per_pixel
+            found += locator(reading, number, name, locate, scale) or [_somewhere(reading, number, name, scale)]
     return tuple(sorted(found, key=lambda defect: -defect.score))
+
+
+def _somewhere(reading: Reading, number: int, name: str, scale: float | None) -> Defect:
+    """A defect that nothing says the place of; with the largest area it can have, so that none is too small."""
+    area = float(np.prod(reading.place.frame))
+    return Defect(name, min(1.0, float(reading.scores[number])), area=area, area_mm2=_in_mm2(area, scale))
 
 
 def _boxes(reading: Reading, number: int, name: str, locate: Locate, scale: float | None) -> list[Defect]:
     boxes = reading.boxes
-    if boxes is None or not (boxes.classes == number).any():
+    if boxes is None:
         return []
-    of_type = boxes.only(boxes.classes == number)
+    # What lies in the margin beside the picture has no area left in the frame, and what is no number has none either.
+    of_type = boxes.only((boxes.classes == number) & (areas(boxes.corners) > 0))
+    if not len(of_type):
+        return []
     least = min(locate.peaks[name], float(of_type.scores.max()))  # of what reached a threshold the surest counts
     defects = []
-    for row in np.flatnonzero(of_type.scores >= least)[:_MOST]:
+    for row in np.argsort(-of_type.scores, kind="stable")[:_MOST]:
+        if of_type.scores[row] < least:
+            break
         x1, y1, x2, y2 = map(float, of_type.corners[row])
-        area = (x2 - x1) * (y2 - y1)
-        defects.append(Defect(name, float(of_type.scores[row]), (x1, y1, x2, y2), area, _in_mm2(area, scale)))
+        area, score = (x2 - x1) * (y2 - y1), min(1.0, float(of_type.scores[row]))
+        defects.append(Defect(name, score, (x1, y1, x2, y2), area, _in_mm2(area, scale)))
     return defects
 
 
 def _regions(reading: Reading, number: int, name: str, locate: Locate, scale: float | None) -> list[Defect]:
     heat = reading.place.heat_to_frame(reading.maps[number])
     top = float(heat.max())
+    if not top > 0:  # as it is where the map holds what is no number
+        return []
     # Bringing the map over the frame lowers its peaks a little; and of what reached a threshold the highest counts.
     least = min(locate.peaks[name] * top / max(float(reading.maps[number].max()), 1e-9), top)
     defects = []

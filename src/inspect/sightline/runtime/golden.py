@@ -40,7 +40,7 @@ def check(
     if not samples:
         raise BundleError(f"{model.label}: the self test needs golden samples, and the bundle holds none")
     # They are stored decoded, so with 8 bits whatever the camera gave.
-    frames = [_frame(bundle, sample) for sample in samples]
+    frames = [frame_of(bundle, sample) for sample in samples]
     alone = [read_batch([frame])[0] for frame in frames]
     together = read_batch(frames)
     return max(
@@ -50,7 +50,13 @@ def check(
     )
 
 
-def _frame(bundle: Bundle, sample: Golden) -> Frame:
+def frame_of(bundle: Bundle, sample: Golden) -> Frame:
+    """The frame of a golden sample, with its template where it has one of its own.
+
+    Raises:
+        ImageError: One of them cannot be decoded.
+    """
+
     def decoded(name: str) -> NDArray[np.uint8]:
         return image.decode(bundle.read(name), name=name)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -22,8 +22,26 @@ from sightline.runtime.reader import Reader, Reading
 from sightline.runtime.session import Session
 from sightline.verdict import Frame, Outcome, Verdict
 
-Source = Frame | NDArray[np.generic] | Path | str
-"""What can be inspected: a frame, an array (grey, RGB or RGBA; 8 or 16 bits), or the path of an image file."""
+
+@dataclass(frozen=True)
+class Shot:
+    """An image file, and what belongs to it.
+
+    Attributes:
+        path: The file.
+        template: What reads the template of a file, RGB, uint8 (H, W, 3), and raises an `ImageError` where there is
+            none; None if the file has no template of its own.
+        variant: The variant of the product that it shows; empty if that is not said.
+    """
+
+    path: Path | str
+    template: Callable[[Path], NDArray[np.uint8]] | None = None
+    variant: str = ""
+
+
+Source = Frame | Shot | NDArray[np.generic] | Path | str
+"""What can be inspected: a frame, an array (grey, RGB or RGBA; 8 or 16 bits), or the path of an image file, alone or
+with what belongs to it."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,7 +90,9 @@ class Inspector:
         self._check_manifest()
         self._reader = Reader(self._session.run, self.manifest.input, templates_of(bundle), pair=self._session.pair)
         blank = np.zeros((1, self._session.height, self._session.width, 3), np.uint8)
-        self._session.run(blank, blank if self._session.pair else None)
+        answer = self._session.run(blank, blank if self._session.pair else None)
+        if self.manifest.input.tiles is not None:
+            _check_cells(answer.maps.shape[2:], (self._session.height, self._session.width))
 
     @classmethod
     def open(
@@ -104,7 +124,7 @@ class Inspector:
         """The one answer to one frame; what goes wrong with it is the reason of a NOT_INSPECTED, never an exception.
 
         Args:
-            source: A frame, an array in RGB order, or the path of an image file.
+            source: A frame, an array in RGB order, or the path of an image file, alone or as a shot.
         """
         return self.examine(source).verdict
 
@@ -154,11 +174,14 @@ class Inspector:
         bits = self.manifest.input.bits
         name = _name(source)
         if isinstance(source, str | Path):
-            return Frame(image.read(Path(source), bits=bits), name)
-        pixels = source.image if isinstance(source, Frame) else source
-        if not isinstance(pixels, np.ndarray):
-            raise ImageError(f"expected a frame, an array or the path of an image, got {type(pixels).__name__}")
-        frame = Frame(image.to_rgb(pixels, name=name or "frame", bits=bits), name)
+            source = Shot(source)
+        if isinstance(source, Shot):
+            pixels, path = image.read(Path(source.path), bits=bits), Path(source.path)
+            return Frame(pixels, name, source.template(path) if source.template else None, source.variant)
+        given = source.image if isinstance(source, Frame) else source
+        if not isinstance(given, np.ndarray):
+            raise ImageError(f"expected a frame, an array or the path of an image, got {type(given).__name__}")
+        frame = Frame(image.to_rgb(given, name=name or "frame", bits=bits), name)
         if not isinstance(source, Frame):
             return frame
         own = source.template
@@ -188,6 +211,17 @@ class Inspector:
             )
 
 
+def _check_cells(cells: tuple[int, ...], tile: tuple[int, int]) -> None:
+    """Refuses maps (h, w) of a tile (height, width) that cannot be brought together with those of its neighbours."""
+    stride = tile[0] // cells[0]
+    if image.TILE_STEP % stride or tuple(cells) != (tile[0] / stride, tile[1] / stride):
+        raise BundleError(
+            f"expected maps whose cells are squares with a side that divides {image.TILE_STEP} pixels, for frames are "
+            f"cut into tiles; got {cells[0]} x {cells[1]} cells of {tile[0]} x {tile[1]} pixels",
+            hint="Export the bundle again, with an input whose sides are multiples of 32.",
+        )
+
+
 def templates_of(bundle: Bundle) -> Templates | None:
     """The templates that a bundle holds; None if its frames need none.
 
@@ -205,6 +239,6 @@ def templates_of(bundle: Bundle) -> Templates | None:
 
 
 def _name(source: Source) -> str:
-    if isinstance(source, str | Path):
-        return str(source)
+    if isinstance(source, str | Path | Shot):
+        return str(source.path if isinstance(source, Shot) else source)
     return source.id if isinstance(source, Frame) else ""

@@ -1,6 +1,6 @@
-"""Draws where the model saw the defect: the map of the named type over the frame, and a caption.
+"""Draws where the model saw the defect: located defects one by one, or the map of the named type, and a caption.
 
-The colours say where, not how sure: each map is scaled by itself, from its median (which stays clear, for most of a
+A map's colours say where, not how sure: each map is scaled by itself, from its median (which stays clear, for most of a
 part is sound) to its 99th percentile, so that one extreme pixel does not hide the rest. How sure is in the caption.
 
 Maps of task ``anomaly`` are on the scale of its scores, so their colours say both: the outline is where the threshold
@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from sightline import image
 from sightline.bundle import Manifest
+from sightline.runtime import marks
 from sightline.runtime.inspector import Inspection
 from sightline.verdict import ANY_DEFECT, Outcome, Policy, Verdict
 
@@ -37,7 +38,7 @@ _COLOURS = {
 
 
 def draw(inspection: Inspection, manifest: Manifest) -> NDArray[np.uint8] | None:
-    """The frame with heat, a contour around the hot region, and a caption.
+    """The frame with its defects marked, as by `draw_seen`, and a caption.
 
     A frame without a named defect gets the caption alone. Small frames are enlarged and large ones shrunk, so that the
     longer side has 512 to 1600 pixels.
@@ -52,7 +53,21 @@ def draw(inspection: Inspection, manifest: Manifest) -> NDArray[np.uint8] | None
     if inspection.frame is None:
         return None
     base = fit(inspection.frame.image, shortest=_SHORTEST_SIDE, longest=_LONGEST_SIDE)
-    return np.vstack([draw_heat(base, inspection, manifest), _caption(inspection.verdict, base.shape[1])])
+    return np.vstack([draw_seen(base, inspection, manifest), _caption(inspection.verdict, base.shape[1])])
+
+
+def draw_seen(picture: NDArray[np.uint8], inspection: Inspection, manifest: Manifest) -> NDArray[np.uint8]:
+    """Marks what was seen on the frame: each defect, or the map of the most probable one where none is located.
+
+    Args:
+        picture: The frame, resized to any size of the same aspect, RGB, uint8 (H, W, 3).
+        inspection: What was seen; without a reading or a named defect the picture comes back as it is.
+        manifest: The bundle's, for classes and preprocessing.
+    """
+    defects = inspection.verdict.defects
+    if inspection.reading is not None and any(defect.box for defect in defects):
+        return marks.draw(picture, defects, inspection.reading, manifest)
+    return draw_heat(picture, inspection, manifest)
 
 
 def draw_heat(
@@ -166,12 +181,35 @@ def jpeg(picture: NDArray[np.uint8], quality: int = 88) -> bytes:
 def _caption(verdict: Verdict, width: int) -> NDArray[np.uint8]:
     """A bar with outcome, defects and name. OpenCV's letters are ASCII; others in a name become question marks."""
     size = min(1.2, max(0.6, width / 700))
-    line = round(34 * size)
+    line, margin = round(34 * size), round(12 * size)
     bar = np.full((2 * line + line // 2, width, 3), _COLOURS[verdict.outcome], np.uint8)
-    found = ", ".join(f"{defect.label} {defect.score:.3f}" for defect in verdict.defects[:3])
     name = Path(verdict.frame).name
-    for number, text in enumerate((f"{verdict.outcome}  {found}", name), start=1):
-        plain = text.encode("ascii", "replace").decode()
-        place = (round(12 * size), number * line)
+    for number, text in enumerate((f"{verdict.outcome}  {_named(verdict)}", name), start=1):
+        plain = _cut_off(text.encode("ascii", "replace").decode(), width - 2 * margin, 0.8 * size)
+        place = (margin, number * line)
         cv2.putText(bar, plain, place, cv2.FONT_HERSHEY_SIMPLEX, 0.8 * size, (255, 255, 255), 1, cv2.LINE_AA)
     return bar
+
+
+def _named(verdict: Verdict) -> str:
+    """The first types of the verdict's defects, each with the score of its surest and how many there are."""
+    found: dict[str, list[float]] = {}
+    for defect in verdict.defects:
+        found.setdefault(defect.label, []).append(defect.score)
+    return ", ".join(
+        f"{label} {max(scores):.3f}" + (f" x{len(scores)}" if len(scores) > 1 else "")
+        for label, scores in list(found.items())[:3]
+    )
+
+
+def _cut_off(text: str, width: int, size: float) -> str:
+    """So much of a text as a width in pixels holds."""
+
+    def wide(part: str) -> bool:
+        return bool(cv2.getTextSize(part, cv2.FONT_HERSHEY_SIMPLEX, size, 1)[0][0] > width)
+
+    if not wide(text):
+        return text
+    while text and wide(text + "..."):
+        text = text[:-1]
+    return text + "..."

@@ -6,7 +6,7 @@ The same code reads at the edge and in evaluation, where the trained network sta
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -97,6 +97,7 @@ class Reader:
         shape = view.place.canvas
         windows = image.plan(shape, tile, overlap)
         blend: Blend | None = None
+        stride = 1
         scores, parts = list[NDArray[np.float32]](), list[tuple[Window, Boxes]]()
         for start in range(0, len(windows), self._spec.batch):
             some = windows[start : start + self._spec.batch]
@@ -104,7 +105,8 @@ class Reader:
             template = view.template
             beside = [None if template is None else image.cut(template, window, tile) for window in some]
             answer = self._ask(cuts, beside)
-            blend = blend or Blend(shape, tile, overlap, tile[0] // answer.maps.shape[2])
+            stride = tile[0] // answer.maps.shape[2]
+            blend = blend or Blend(shape, tile, overlap, stride)
             scores.append(answer.scores)
             for row, window in enumerate(some):
                 blend.add(window, answer.maps[row])
@@ -115,7 +117,8 @@ class Reader:
             merged = image.merge(parts, tile, shape, _SAME)
             boxes = Boxes(view.place.corners_to_frame(merged.corners), merged.scores, merged.classes)
         maps = blend.maps() if blend else np.zeros((0, 1, 1), np.float32)
-        return Reading(np.concatenate(scores).max(0), maps, boxes, view.place)
+        covered = (maps.shape[1] * stride, maps.shape[2] * stride)
+        return Reading(np.concatenate(scores).max(0), maps, boxes, replace(view.place, covered=covered))
 
 
 _SAME = 0.5  # overlap (IoU) from which two boxes of neighbouring tiles are one

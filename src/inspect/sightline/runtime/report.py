@@ -18,7 +18,7 @@ from sightline.bundle import Manifest
 from sightline.errors import DataError
 from sightline.files import write_whole
 from sightline.runtime.inspector import Inspection
-from sightline.runtime.overlay import draw_heat, fit, jpeg
+from sightline.runtime.overlay import draw_seen, fit, jpeg
 from sightline.verdict import Outcome, Verdict
 
 PICTURES_PER_OUTCOME = 60
@@ -35,7 +35,7 @@ class Row:
     Attributes:
         verdict: The answer.
         picture: The frame as a small JPEG in a data URI; empty if it has none.
-        heat: The same with the map of the named defect; empty if there is none.
+        heat: The same with its defects marked, or the map of the named one; empty if there is none.
     """
 
     verdict: Verdict
@@ -56,6 +56,18 @@ class Row:
     def folder(self) -> str:
         """The frame's folder; empty if it has none."""
         return self.verdict.frame.removesuffix(self.name)
+
+    @property
+    def located(self) -> str:
+        """How many defects of each type were located, and how large the largest is; empty if none was."""
+        placed = [defect for defect in self.verdict.defects if defect.box is not None]
+        if not placed:
+            return ""
+        counts = Counter(defect.label for defect in placed)
+        told = ", ".join(f"{count} {label}" for label, count in counts.items())
+        largest = max(placed, key=lambda defect: defect.area or 0)
+        size = f"{largest.area or 0:,.0f} px" if largest.area_mm2 is None else f"{largest.area_mm2:,.3g} mm²"
+        return f"{told}; {'largest ' if len(placed) > 1 else ''}{size}"
 
 
 @dataclass
@@ -82,7 +94,7 @@ class Report:
             return
         self._pictured[verdict.outcome] += 1
         small = fit(inspection.frame.image, shortest=_PICTURE_SIDE, longest=_PICTURE_SIDE)
-        heat = draw_heat(small, inspection, self.manifest)
+        heat = draw_seen(small, inspection, self.manifest)
         self.rows.append(Row(verdict, data_uri(small), "" if heat is small else data_uri(heat)))
 
     def render(self) -> str:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from sightline.errors import DataError
-from sightline.verdict import Verdict
+from sightline.verdict import Outcome, Verdict
 
 
 def json_line(verdict: Verdict, overlay: Path | None = None) -> str:
@@ -22,14 +22,28 @@ def json_line(verdict: Verdict, overlay: Path | None = None) -> str:
     return json.dumps(plain, ensure_ascii=False, allow_nan=False)
 
 
-def csv_header(classes: Sequence[str]) -> str:
+_LOCATED = ("defects", "x1", "y1", "x2", "y2", "area", "area_mm2")
+
+
+def csv_header(classes: Sequence[str], *, located: bool = False) -> str:
     """The names of the columns that `csv_line` fills."""
     scores = [f"score:{name}" for name in classes]
-    return _row(["frame", "outcome", "defect", "score", "reasons", "bundle", "milliseconds", "overlay", *scores])
+    places = _LOCATED if located else ()
+    return _row(
+        ["frame", "outcome", "defect", "score", "reasons", "bundle", "milliseconds", "overlay", *places, *scores]
+    )
 
 
-def csv_line(verdict: Verdict, classes: Sequence[str], overlay: Path | None = None) -> str:
-    """A verdict as one line of CSV: the most probable named defect, and every type's score."""
+def csv_line(verdict: Verdict, classes: Sequence[str], overlay: Path | None = None, *, located: bool = False) -> str:
+    """A verdict as one line of CSV: the most probable named defect, and every type's score.
+
+    Args:
+        verdict: The answer.
+        classes: The bundle's types.
+        overlay: The picture of it, or None.
+        located: Whether the bundle locates defects: then it is told how many there are, and box (in pixels of the
+            frame) and area of the most probable one.
+    """
     top = verdict.defects[0] if verdict.defects else None
     scores = [verdict.scores.get(name, "") for name in classes]
     return _row(
@@ -42,9 +56,17 @@ def csv_line(verdict: Verdict, classes: Sequence[str], overlay: Path | None = No
             verdict.bundle,
             f"{verdict.milliseconds:.3f}",
             "" if overlay is None else str(overlay),
+            *(_place(verdict) if located else ()),
             *scores,
         ]
     )
+
+
+def _place(verdict: Verdict) -> list[object]:
+    """What `_LOCATED` names; empty where it is not known."""
+    count = "" if verdict.outcome is Outcome.NOT_INSPECTED else len(verdict.defects)
+    top = verdict.defects[0].to_dict() if verdict.defects else {}
+    return [count, *top.get("box", [""] * 4), top.get("area", ""), top.get("area_mm2", "")]
 
 
 def _row(values: Sequence[object]) -> str:

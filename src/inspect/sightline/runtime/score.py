@@ -12,29 +12,29 @@ from typing import TypeVar
 
 from sightline.errors import DataError
 from sightline.image import SUFFIXES
-from sightline.runtime.inspector import Inspection, Inspector
+from sightline.runtime.inspector import Inspection, Inspector, Source
 
 _In = TypeVar("_In")
 _Out = TypeVar("_Out")
 
 
 def score_images(
-    inspector: Inspector, paths: Iterable[Path | str], *, at_once: int = 2
+    inspector: Inspector, sources: Iterable[Source], *, at_once: int = 2
 ) -> Generator[Inspection, None, None]:
     """Inspects image files; a bad one gives a NOT_INSPECTED, and the rest goes on.
 
     Decoding, preprocessing and the model all run outside Python's lock, so threads keep the processors busy. An answer
-    is given as soon as it and all before it are ready, also where ``paths`` is a stream that stalls.
+    is given as soon as it and all before it are ready, also where ``sources`` is a stream that stalls.
 
     Args:
         inspector: The bundle at work.
-        paths: Image files; read only as far ahead as needed.
+        sources: Image files, with their templates where they have some; read only as far ahead as needed.
         at_once: Images at work at the same time; at most twice as many are held in memory.
 
     Yields:
-        One inspection a path, in the order of the paths.
+        One inspection a source, in their order.
     """
-    yield from map_ahead(inspector.examine, paths, threads=at_once, ahead=2 * at_once)
+    yield from map_ahead(inspector.examine, sources, threads=at_once, ahead=2 * at_once)
 
 
 def find_images(folder: Path) -> list[Path]:

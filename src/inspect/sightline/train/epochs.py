@@ -89,7 +89,7 @@ def check(recipe: Recipe) -> None:
         ConfigError: albumentations does not know a transform or a parameter.
         TrainError: Backbone, layer, weights or precision cannot be had.
     """
-    Pipeline(recipe.augment, recipe.input)
+    Pipeline.of_recipe(recipe)
     network = dense.build(recipe, 2) if recipe.dense else build(recipe.model, 2, recipe.input)
     load_weights(network, recipe.model)
     _precision(recipe)

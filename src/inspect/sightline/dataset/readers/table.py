@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from sightline.config.explain import shown
 from sightline.config.readers import CsvReader
 from sightline.dataset.readers.layout import Layout, clean_path, listed, read_text
+from sightline.dataset.views import VARIANT
 from sightline.errors import DataError, did_you_mean
 from sightline.index import Sample, Split
 
@@ -23,7 +24,13 @@ class Table(Layout[CsvReader]):
     def rows(self) -> Iterator[Sample]:
         """Reads the rows; columns that the settings do not name become attributes."""
         settings, file = self.settings, self.root / self.settings.file
-        optional = (settings.split_column, settings.group_column, settings.mask_column, settings.template_column)
+        optional = (
+            settings.split_column,
+            settings.group_column,
+            settings.mask_column,
+            settings.template_column,
+            settings.variant_column,
+        )
         named = [settings.path_column, settings.label_column, *(column for column in optional if column is not None)]
         for where, row in records(file, named):
             mask = row[settings.mask_column] if settings.mask_column else ""
@@ -35,8 +42,13 @@ class Table(Layout[CsvReader]):
                 template=clean_path(template, self.root, where=where) if template else None,
                 group=row[settings.group_column] if settings.group_column else "",
                 split=_split(row[settings.split_column], where) if settings.split_column else None,
-                attributes={column: cell for column, cell in row.items() if column and cell and column not in named},
+                attributes={column: cell for column, cell in row.items() if column and cell and column not in named}
+                | self._variant(row),
             )
+
+    def _variant(self, row: Mapping[str, str]) -> dict[str, str]:
+        variant = row[self.settings.variant_column] if self.settings.variant_column else ""
+        return {VARIANT: variant} if variant else {}
 
     def _labels(self, cell: str, where: str) -> tuple[str, ...]:
         labels = {label for part in cell.split(self.settings.label_separator) if (label := part.strip())}

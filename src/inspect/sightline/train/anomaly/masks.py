@@ -36,6 +36,7 @@ def covered(
     for row, sample in enumerate(samples):
         if sample.mask is not None:
             mask = image.read_mask(index.root / sample.mask, name=sample.mask)
-            canvas = views.of(sample).place.mask_to_canvas(mask)  # by means, so that nothing small is lost
+            place = views.of(sample).place if views.spec.align else image.place(mask.shape[:2], views.spec)
+            canvas = place.mask_to_canvas(mask)  # by means, so that nothing small is lost
             shares[row, 0] = cv2.resize(canvas, grid[::-1], interpolation=cv2.INTER_AREA)
     return torch.from_numpy(shares), np.asarray(shares.any(axis=(1, 2, 3)), bool)

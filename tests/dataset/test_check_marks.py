@@ -1,0 +1,199 @@
+"""The data check of the tasks that learn where defects are, and of those that have templates."""
+
+import numpy as np
+import pytest
+
+from check_factory import SOUND, many, report
+from sightline import image
+from sightline.config import Preprocess
+from sightline.config.localise import Localise
+from sightline.config.recipe import Template
+from sightline.index import Box, Sample, Split
+
+
+def box(side=8.0, x=10.0, y=10.0, label="dent"):
+    return Box(x1=x, y1=y, x2=x + side, y2=y + side, label=label)
+
+
+WHERE = {"localise": Localise(stride=4)}
+MARKED = [*many(()), *many(("dent",), boxes=(box(),))]
+
+
+def whole(**changes):
+    return Preprocess(**{"height": 64, "width": 64, **changes})
+
+
+def test_a_sound_set_with_marks_says_how_large_they_are():
+    found = report(MARKED, task=WHERE, preprocess=whole(height=32, width=32))
+    assert (found.errors, found.warnings, found.notes) == ((), (), ())
+    sizes = found.marked["dent"]
+    assert (sizes.images, sizes.marks) == (24, 24)
+    assert sizes.frame == (8, 8, 8)
+    assert sizes.shown == (4, 4, 4)
+    row = next(line for line in reversed(found.text().splitlines()) if line.startswith("dent"))
+    assert row.split() == ["dent", "24", "24", *["8", "/", "8", "/", "8"], *["4", "/", "4", "/", "4"]]
+    assert "<td>8 / 8 / 8</td><td>4 / 4 / 4</td>" in found.html()
+    assert found.to_dict()["marked"]["dent"]["shown"] == (4, 4, 4)
+
+
+def test_tasks_that_do_not_localise_say_nothing_of_marks():
+    found = report(MARKED)
+    assert found.marked == {}
+    assert "marked" not in found.text()
+
+
+def test_without_good_images_a_localising_model_answers_ok_all_the_same():
+    rows = many(("dent",), boxes=(box(),)) + many(("stain",), boxes=(box(label="stain"),))
+    assert report(rows, task=WHERE).notes == ()
+    assert "never answer OK" in report(rows).notes[0]
+    assert report(many(("dent",), boxes=(box(),)), task=WHERE).errors == ()
+
+
+def test_no_marked_defect_to_learn_from_is_an_error():
+    (error,) = report(SOUND, task=WHERE).errors
+    assert "no defect is marked in the train part" in error
+    rows = [row for row in MARKED if row.good or row.split is not Split.TRAIN] + many(("dent",), start=9, per_part=1)
+    assert "no defect is marked in the train part" in report(rows, task=WHERE).errors[0]
+
+
+def test_unmarked_defects_are_counted_and_named_by_part():
+    rows = [*MARKED, *(Sample(path=f"u{n}.png", labels=("dent",), split=Split.TRAIN) for n in range(2))]
+    (warning,) = report(rows, task=WHERE).warnings
+    assert warning.startswith("2 defective images are left out of training")
+    assert "(train 2): u0.png, u1.png" in warning
+
+
+def test_a_type_of_which_nothing_is_marked_is_named():
+    warnings = report([*MARKED, *many(("stain",))], task=WHERE).warnings
+    assert any("no defect of these types is marked in the train part" in w and "stain" in w for w in warnings)
+
+
+@pytest.mark.parametrize(
+    ("preprocess", "stride", "advice"),
+    [
+        (whole(height=32, width=32), 4, "input.tiles or a larger input or a finer localise.stride"),
+        (whole(), 8, "input.tiles or a larger input"),
+        (whole(tiles={"overlap": 16}), 8, ": rows/"),
+    ],
+)
+def test_marks_too_small_for_the_model_are_a_warning_with_a_way_out(preprocess, stride, advice):
+    rows = [*MARKED, Sample(path="rows/a.png", labels=("dent",), boxes=(box(3), box(3, x=30), box(8, x=40)))]
+    (warning,) = report(rows, task={"localise": Localise(stride=stride)}, preprocess=preprocess).warnings
+    assert "2 of 27 marked defects are smaller than" in warning
+    assert advice in warning
+    assert ("input.tiles" in warning) == (preprocess.tiles is None)
+
+
+def test_marks_where_nobody_looks_are_a_warning():
+    spec = whole(roi=((0, 0), (64, 0), (64, 32), (0, 32)), ignore=(((40, 0), (64, 0), (64, 20), (40, 20)),))
+    rows = [
+        *MARKED,
+        Sample(path="hidden.png", labels=("dent",), boxes=(box(x=45, y=5),)),
+        Sample(path="outside.png", labels=("dent",), boxes=(box(y=40), box())),
+    ]
+    (warning, _) = sorted(report(rows, task=WHERE, preprocess=spec).warnings)
+    assert warning.startswith("2 marked defects lie in ignored regions or outside of the region of interest")
+    assert "hidden.png, outside.png" in warning
+
+
+def test_labels_and_marks_that_disagree_are_a_warning(tmp_path):
+    (tmp_path / "full.png").write_bytes(image.png(np.full((64, 64), 255, np.uint8)))
+    other = many(("stain",), boxes=(box(label="stain"),))
+    rows = [
+        *MARKED,
+        *other,
+        Sample(path="a.png", mask="full.png"),
+        Sample(path="b.png", labels=("dent", "stain"), boxes=(box(),)),
+        Sample(path="c.png", labels=("dent",), boxes=(box(), box(label="stain"))),
+    ]
+    found = report(rows, task=WHERE, root=tmp_path)
+    assert found.errors == ()
+    assert [warning for warning in found.warnings if "png" in warning] == [
+        "1 image is labelled good, but a defect is marked: a.png; the label counts",
+        "1 images show a type that is not marked: b.png (stain)",
+        "1 images have marks of a type that they are not labelled with: c.png (stain)",
+    ]
+
+
+def test_a_mask_that_does_not_say_which_type_it_shows_is_an_error(tmp_path):
+    (tmp_path / "mask.png").write_bytes(image.png(np.eye(64, dtype=np.uint8)))
+    rows = [*MARKED, *many(("stain",), boxes=(box(label="stain"),))]
+    both = Sample(path="x.png", labels=("dent", "stain"), mask="mask.png")
+    (error,) = report([*rows, both], task=WHERE, root=tmp_path).errors
+    assert "mask.png: the mask does not say which of dent, stain it shows" in error
+    assert "data.reader.values" in error
+    assert report([*rows, both], root=tmp_path).errors == (), "for other tasks it need not"
+    told = both.model_copy(update={"mask_values": {1: "dent", 2: "stain"}})
+    assert report([*rows, told], task=WHERE, root=tmp_path).errors == ()
+
+
+def test_images_that_do_not_hold_the_region_of_interest_are_an_error():
+    rows = [*SOUND, Sample(path="small.png", width=40, height=64)]
+    spec = whole(roi=((0, 0), (60, 0), (60, 60)))
+    (error,) = report(rows, preprocess=spec).errors
+    assert "1 image cannot be inspected" in error
+    assert "at least 60 x 60 pixels" in error
+    assert "small.png; change input.roi" in error
+    nothing = whole(ignore=(((0, 0), (64, 0), (64, 64), (0, 64)),))
+    assert "nothing is left to inspect" in report(SOUND, preprocess=nothing).errors[0]
+
+
+@pytest.fixture
+def pictures(tmp_path):
+    """Templates: left.png and right.png as large as the images, small.png not, and broken.png is none."""
+    for name, side in (("left", 64), ("right", 64), ("small", 32)):
+        (tmp_path / f"{name}.png").write_bytes(image.png(np.zeros((side, side, 3), np.uint8)))
+    (tmp_path / "broken.png").write_bytes(b"x")
+    return tmp_path
+
+
+def templates(root, rows, preprocess=None, **settings):
+    """The errors on rows with templates."""
+    task = {"template": Template(**settings)}
+    return report([*rows], root=root, task=task, preprocess=preprocess or whole()).errors
+
+
+def test_each_image_needs_a_template(pictures):
+    own = [row.model_copy(update={"template": "left.png"}) for row in SOUND]
+    assert templates(pictures, own) == ()
+    (error,) = templates(pictures, [*own, Sample(path="lone.png")])
+    assert error.startswith("1 image has no template: lone.png; ")
+    assert "data.reader.template_column" in error
+    assert templates(pictures, SOUND, variants={"left": pictures / "left.png"}) == ()
+
+
+def test_a_variant_is_named_or_matched(pictures):
+    variants = {name: pictures / f"{name}.png" for name in ("left", "right")}
+    (error,) = templates(pictures, SOUND, variants=variants, choose="name")
+    assert "48 images have no template" in error
+    assert "data.reader.variant_column" in error
+    named = [row.model_copy(update={"attributes": {"variant": "left"}}) for row in SOUND]
+    assert templates(pictures, named, variants=variants, choose="name") == ()
+    assert templates(pictures, SOUND, whole(align={}), variants=variants, choose="match") == ()
+    (error,) = templates(
+        pictures, [*named, Sample(path="x.png", attributes={"variant": "top"})], variants=variants, choose="name"
+    )
+    assert "x.png; there is none of the variant top; template.variants has left, right" in error
+
+
+def test_a_template_that_cannot_be_read_is_named_once(pictures):
+    rows = [row.model_copy(update={"template": "broken.png"}) for row in SOUND]
+    (error,) = templates(pictures, rows)
+    assert error.startswith("templates cannot be read: ")
+    assert error.count("broken.png") == 1
+    (error,) = templates(pictures, SOUND, variants={"left": pictures / "gone.png"})
+    assert "gone.png" in error
+
+
+def test_a_template_of_another_size_needs_aligning(pictures):
+    rows = [*(row.model_copy(update={"template": "left.png"}) for row in SOUND)]
+    rows.append(Sample(path="odd.png", template="small.png"))
+    (error,) = templates(pictures, rows)
+    assert "odd.png is 64 x 64 pixels, its template 32 x 32; input.align brings them together" in error
+    assert templates(pictures, rows, whole(align={})) == ()
+
+
+def test_the_region_of_interest_lies_on_the_template_where_frames_are_aligned(pictures):
+    rows = [row.model_copy(update={"template": "small.png"}) for row in SOUND]
+    spec = whole(align={}, roi=((0, 0), (60, 0), (60, 60)))
+    assert "at least 60 x 60 pixels" in templates(pictures, rows, spec)[0]
