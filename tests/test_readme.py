@@ -75,11 +75,15 @@ def test_commands_do_what_the_readme_says(workplace, capsys):
         if command[1] not in PARSED_ONLY:
             # One command is asked to fail if it finds a bad part, and there is one.
             assert cli.main(command[1:]) == int("--fail-on" in command), f"{command}\n{capsys.readouterr().err}"
-    for made in ("report.html", "verdicts.csv", "overlays", "steel-strip.zip", "preview.png", "parts/index.jsonl"):
-        assert (workplace / made).exists(), made
+    made = ("report.html", "verdicts.csv", "overlays", "steel-strip.zip", "preview.png", "parts/index.jsonl")
+    for name in (*made, "annotations.json", "found.json"):
+        assert (workplace / name).exists(), name
 
 
-@pytest.mark.parametrize("recipe", _blocks("README.md", "yaml"), ids=["shortest", "good-parts", "annotated"])
+RECIPES = ("shortest", "good-parts", "outlines", "template", "annotated")
+
+
+@pytest.mark.parametrize("recipe", _blocks("README.md", "yaml"), ids=RECIPES)
 def test_recipe_is_valid(recipe, tmp_path):
     (tmp_path / "my-part.yaml").write_text(recipe, encoding="utf-8")
     loaded = config.load(tmp_path / "my-part.yaml")

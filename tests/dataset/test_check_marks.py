@@ -7,7 +7,7 @@ from check_factory import SOUND, many, report
 from sightline import image
 from sightline.config import Preprocess
 from sightline.config.localise import Localise
-from sightline.config.recipe import Template
+from sightline.config.template import Template
 from sightline.index import Box, Sample, Split
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from sightline import image
 from sightline.config import Preprocess
-from sightline.config.recipe import Template
+from sightline.config.template import Template
 from sightline.dataset.views import Views, variant_of
 from sightline.errors import DataError, ImageError
 from sightline.index import Index, Sample

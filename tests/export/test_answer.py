@@ -7,7 +7,8 @@ import pytest
 
 from plate_factory import SIDE, photograph, save_weights, write
 from sightline import image, train
-from sightline.config.recipe import Data, Decision, Model, Preprocess, Recipe
+from sightline.config.decision import Decision
+from sightline.config.recipe import Data, Model, Preprocess, Recipe
 from sightline.export import tasks
 from sightline.export.answer import CALIBRATE_SUSPICIOUS, Answer
 from sightline.export.sweep import Outputs, Sweeper

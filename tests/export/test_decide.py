@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import f1_score
 
-from sightline.config.recipe import Decision
+from sightline.config.decision import Decision
 from sightline.export import tail
 from sightline.export.decide import best_f1, choose, choose_one_class
 from sightline.verdict import ANY_DEFECT, Outcome

@@ -8,7 +8,8 @@ from sightline import image
 from sightline.boxes import Boxes
 from sightline.bundle.manifest import Locate, Metric, Templates
 from sightline.config import Preprocess
-from sightline.config.recipe import Card, Decision
+from sightline.config.decision import Decision
+from sightline.config.recipe import Card
 from sightline.export import card, local
 from sightline.export.evaluate import Scored
 from sightline.export.matching import Compared

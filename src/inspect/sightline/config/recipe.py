@@ -13,10 +13,12 @@ from typing import Any, Literal
 from pydantic import ConfigDict, Field, field_validator, model_validator
 
 from sightline.config.anomaly import Anomaly, MemoryBank
+from sightline.config.decision import Decision
 from sightline.config.localise import Localise
 from sightline.config.preprocess import Preprocess
 from sightline.config.readers import FoldersReader, Reader
 from sightline.config.section import Deviation, Fraction, Mean, Number, Section, Share, Whole
+from sightline.config.template import Template
 
 
 class SplitPlan(Section):
@@ -72,26 +74,6 @@ class Augmentation(Section):
     def parameters(self) -> dict[str, Any]:
         """What is handed to the transform."""
         return dict(self.model_extra or {})
-
-
-class Template(Section):
-    """A defect-free picture for each frame: to be compared with it, to bring it into place, or both."""
-
-    variants: dict[str, Path] = Field(
-        {}, description="Variant of the product -> its template, for images that come without one of their own."
-    )
-    choose: Literal["name", "match"] = Field(
-        "match", description="Which variant: by the image's attribute `variant`, or the one that it fits best."
-    )
-    compared: bool = Field(True, description="Show it to the network beside the frame; false only aligns by it.")
-
-    @field_validator("variants")
-    @classmethod
-    def _plain_names(cls, value: dict[str, Path]) -> dict[str, Path]:
-        for name in value:
-            if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}", name):
-                raise ValueError(f"expected names of letters, digits, _ and -, such as left-hand, got {name!r}")
-        return value
 
 
 class Normalise(Section):
@@ -154,27 +136,6 @@ class Training(Section):
     @classmethod
     def _unquoted(cls, value: object) -> object:
         return str(value) if value in (16, 32) else value  # YAML reads `precision: 16` as a number
-
-
-class Decision(Section):
-    """How thresholds are chosen on the calibrate part."""
-
-    rule: Literal["auto", "f1", "overkill", "fixed"] = Field(
-        "auto",
-        description="Best F1 on the calibrate part, a share of good parts that may be rejected, or a fixed threshold; "
-        "auto is f1, and for anomaly and compare overkill, but no smaller a share than the calibrate part can tell.",
-    )
-    overkill: Share = Field(0.01, description="Share of good parts that may be rejected, where the rule is overkill.")
-    iou: Share = Field(
-        0.5, description="Overlap with a labelled box from which a found one is right, where task detect chooses."
-    )
-    minimum_area: Number = Field(
-        0, ge=0, description="Defects that are smaller, in pixels of the frame, do not count; tasks segment and detect."
-    )
-    threshold: Number = Field(
-        0.5, gt=0, lt=1, description="The threshold if the rule is `fixed`, or data do not suffice."
-    )
-    review_margin: Fraction = Field(0.0, description="Scores this close below the threshold go to review.")
 
 
 class Tracking(Section):

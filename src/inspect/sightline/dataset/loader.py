@@ -18,7 +18,8 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from sightline.config import Preprocess
-from sightline.config.recipe import Template, Training
+from sightline.config.recipe import Training
+from sightline.config.template import Template
 from sightline.dataset.augment import Pipeline
 from sightline.dataset.views import Views
 from sightline.index import Index, Sample

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from sightline.config import Preprocess
 from sightline.config.localise import Localise
-from sightline.config.recipe import Data, Recipe, Template
+from sightline.config.recipe import Data, Recipe
+from sightline.config.template import Template
 from sightline.dataset import readers
 from sightline.dataset.check import check
 from sightline.dataset.duplicates import group

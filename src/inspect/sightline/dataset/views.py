@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from sightline import image
 from sightline.config import Preprocess
-from sightline.config.recipe import Template
+from sightline.config.template import Template
 from sightline.dataset.scan import read_checked
 from sightline.errors import DataError
 from sightline.image import Templates, View

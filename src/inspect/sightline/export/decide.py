@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from sightline.config.recipe import Decision
+from sightline.config.decision import Decision
 from sightline.export.ranking import best_threshold
 from sightline.export.tail import Tail, score, wanted_for
 from sightline.verdict import ANY_DEFECT, Policy, Threshold

@@ -10,7 +10,7 @@ from scipy.special import expit, logit
 from torch import Tensor, nn
 
 from sightline.bundle.manifest import Locate, Metric
-from sightline.config.recipe import Decision
+from sightline.config.decision import Decision
 from sightline.export import calibrate, decide, histogram, told
 from sightline.export.answer import Answer, calibration_of
 from sightline.export.calibrate import Calibrator

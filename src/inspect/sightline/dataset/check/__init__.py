@@ -9,7 +9,8 @@ from collections.abc import Sequence
 
 from sightline.config import Preprocess
 from sightline.config.localise import Localise
-from sightline.config.recipe import Data, Template
+from sightline.config.recipe import Data
+from sightline.config.template import Template
 from sightline.dataset.check import doubts, facts, faults, localising, notes, regions, templates
 from sightline.dataset.check.doubts import FEWEST_IN_TEST
 from sightline.dataset.check.found import Found

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from sightline import image
 from sightline.config import Preprocess
-from sightline.config.recipe import Template
+from sightline.config.template import Template
 from sightline.dataset.check.rows import by, counted, listed
 from sightline.dataset.views import variant_files, variant_of
 from sightline.errors import ImageError
