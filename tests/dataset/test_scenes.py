@@ -108,10 +108,10 @@ def test_a_sliver_of_a_defect_is_not_asked_for():
 def test_a_frame_smaller_than_a_tile_is_padded_with_grey(tmp_path):
     boxes = (Box(x1=2, y1=2, x2=8, y2=6, label="dent"),)
     index = Index.build(tmp_path, [written(tmp_path, "a.png", np.full((20, 30, 3), 50, np.uint8), boxes=boxes)])
-    tiled = {"height": 32, "width": 48, "tiles": {"overlap": 8}}
+    tiled = {"height": 32, "width": 64, "tiles": {"overlap": 8}}
     for training in (True, False):
         scene = made(index, training=training, augment=[], input=tiled)[0, 0]
-        assert scene.image.shape == (32, 48, 3)
+        assert scene.image.shape == (32, 64, 3)
         assert (scene.image[:20, :30] == 50).all()
         assert (scene.image[20:] == image.PAD_GREY).all()
         assert scene.types[20:].sum() == 0

@@ -67,7 +67,8 @@ def test_learns_and_keeps_the_best_epoch(new_run, parts):
     assert told[-1] == best["validate/loss"]
     assert told == sorted(told, reverse=True)
 
-    network, space = load(RunFolder.open(run.path))
+    network, task = load(RunFolder.open(run.path))
+    space = task.space
     assert (space.classes, space.good) == (("dent", "scratch"), True)
     samples = parts.part(Split.VALIDATE)
     pictures = [image.prepare(image.read(parts.file(s)), run.recipe.input) for s in samples]
@@ -276,8 +277,8 @@ def test_several_types_on_one_image(new_run, parts):
     ]
     run = new_run(parts.with_samples(samples), train=Training(epochs=1, batch_size=12))
     fit(run)
-    network, space = load(run)
-    assert space.multi_label
+    network, task = load(run)
+    assert task.space.multi_label
     assert network.head.out_features == 2
 
 

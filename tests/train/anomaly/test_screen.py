@@ -7,6 +7,7 @@ from sightline.config import Preprocess
 from sightline.config.anomaly import MemoryBank
 from sightline.config.recipe import Model
 from sightline.dataset.scan import scan
+from sightline.dataset.views import Views
 from sightline.index import Index, Sample
 from sightline.train.anomaly.detector import backbone, settle
 from sightline.train.anomaly.judge import Shown
@@ -29,7 +30,7 @@ def screened(seeing, root, paths, folder):
     """What is seen among these images, and their names as the screening has them."""
     index = Index.build(root, [Sample(path=path.relative_to(root).as_posix()) for path in paths])
     rows = [s.model_copy(update={"group": s.path}) for s in scan(index).samples]
-    with stored(seeing.scales, rows, index, INPUT, folder=folder, progress=lambda *_: None) as scales:
+    with stored(seeing.scales, rows, Views(index, INPUT, None), folder=folder, progress=lambda *_: None) as scales:
         found = screen(Shown(rows, scales), MemoryBank())
     return found, [row.path for row in rows]
 
