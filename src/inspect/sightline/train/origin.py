@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import yaml
 
 from sightline import config
-from sightline.errors import TrainError
+from sightline.errors import ConfigError, TrainError
 from sightline.runs import RunFolder
 
 _MAY_CHANGE = {
@@ -37,7 +37,7 @@ def check_same(run: RunFolder, state: Mapping[str, str]) -> None:
     Raises:
         TrainError: Something else is said now; every difference is named.
     """
-    began, now = (config.flat(yaml.safe_load(text)) for text in (state["recipe"], config.dump(run.recipe)))
+    began, now = (config.flat(yaml.safe_load(text)) for text in (_today(state["recipe"]), config.dump(run.recipe)))
     changed = sorted(
         key
         for key in began.keys() | now.keys()
@@ -53,3 +53,11 @@ def check_same(run: RunFolder, state: Mapping[str, str]) -> None:
         raise TrainError(
             f"{run.path} was trained on other data: its index.jsonl was changed", hint="Train as a new run instead."
         )
+
+
+def _today(recipe: str) -> str:
+    """A recipe as it is written now: a setting that it did not know has its default."""
+    try:
+        return config.dump(config.build(yaml.safe_load(recipe), []))
+    except ConfigError:  # it knew one that there is no more: that is a difference
+        return recipe
