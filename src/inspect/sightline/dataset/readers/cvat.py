@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -21,7 +20,7 @@ from sightline.dataset.readers.layout import (
     logger,
     polygon,
 )
-from sightline.dataset.readers.markup import read_xml
+from sightline.dataset.readers.markup import number, read_xml
 from sightline.dataset.readers.runlength import decode, outlines
 from sightline.errors import DataError
 from sightline.index import Box, Polygon, Sample
@@ -196,13 +195,4 @@ def _whole(item: ET.Element, name: str, where: str, default: float | None = None
 
 
 def _number(item: ET.Element, name: str, where: str, default: float | None = None) -> float:
-    text = item.get(name)
-    if text is None and default is not None:
-        return default
-    try:
-        number = float(text or "")
-    except ValueError:
-        number = math.nan
-    if not math.isfinite(number):
-        raise DataError(f"{where}: {name}: expected a number, got {shown(text)}", hint="Mend the annotation.")
-    return number
+    return number(item.get(name), name, where, default)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import NoReturn
 from xml.etree import ElementTree as ET
@@ -41,3 +42,26 @@ def read_xml(file: Path, top: str, *, hint: str) -> ET.Element:
     if root.tag != top:
         raise DataError(f"{file}: expected the element <{top}> at the top, got {shown(root.tag)}", hint=hint)
     return root
+
+
+def number(text: str | None, name: str, where: object, default: float | None = None) -> float:
+    """A number that an annotation states.
+
+    Args:
+        text: As written; None if nothing is.
+        name: What it is called there, for the error message.
+        where: The file and entry, for the error message.
+        default: What it is if nothing is written; None if it must be.
+
+    Raises:
+        DataError: It is none, or not finite.
+    """
+    if text is None and default is not None:
+        return default
+    try:
+        value = float(text or "")
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise DataError(f"{where}: {name}: expected a number, got {shown(text)}", hint="Mend the annotation.")
+    return value

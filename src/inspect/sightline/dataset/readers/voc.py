@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
-from sightline.config.explain import shown
 from sightline.config.readers import VocReader
 from sightline.dataset.readers.layout import Layout, box, counted, images, listed, subfolders, walk
-from sightline.dataset.readers.markup import read_xml
+from sightline.dataset.readers.markup import number, read_xml
 from sightline.errors import DataError
 from sightline.index import Box, Sample
 
@@ -79,13 +77,4 @@ def _boxes(file: Path) -> tuple[Box, ...]:
 
 
 def _number(element: ET.Element, place: str, where: object, default: float | None = None) -> float:
-    text = element.findtext(place)
-    if text is None and default is not None:
-        return default
-    try:
-        number = float(text or "")
-    except ValueError:
-        number = math.nan
-    if not math.isfinite(number):
-        raise DataError(f"{where}: {place}: expected a number, got {shown(text)}", hint="Mend the annotation.")
-    return number
+    return number(element.findtext(place), place, where, default)
