@@ -20,7 +20,7 @@ from sightline.dataset.readers.layout import (
     logger,
     polygon,
 )
-from sightline.dataset.readers.markup import number, read_xml
+from sightline.dataset.readers.markup import finite, read_xml
 from sightline.dataset.readers.runlength import decode, outlines
 from sightline.errors import DataError
 from sightline.index import Box, Polygon, Sample
@@ -195,4 +195,4 @@ def _whole(item: ET.Element, name: str, where: str, default: float | None = None
 
 
 def _number(item: ET.Element, name: str, where: str, default: float | None = None) -> float:
-    return number(item.get(name), name, where, default)
+    return finite(item.get(name), name, where, default)

@@ -44,7 +44,7 @@ def read_xml(file: Path, top: str, *, hint: str) -> ET.Element:
     return root
 
 
-def number(text: str | None, name: str, where: object, default: float | None = None) -> float:
+def finite(text: str | None, name: str, where: object, default: float | None = None) -> float:
     """A number that an annotation states.
 
     Args:

@@ -8,7 +8,7 @@ from xml.etree import ElementTree as ET
 
 from sightline.config.readers import VocReader
 from sightline.dataset.readers.layout import Layout, box, counted, images, listed, subfolders, walk
-from sightline.dataset.readers.markup import number, read_xml
+from sightline.dataset.readers.markup import finite, read_xml
 from sightline.errors import DataError
 from sightline.index import Box, Sample
 
@@ -77,4 +77,4 @@ def _boxes(file: Path) -> tuple[Box, ...]:
 
 
 def _number(element: ET.Element, place: str, where: object, default: float | None = None) -> float:
-    return number(element.findtext(place), place, where, default)
+    return finite(element.findtext(place), place, where, default)
