@@ -117,11 +117,11 @@ class TestUnseen:
 
     def test_what_is_hidden_is_told_on_the_canvas(self):
         spec = Preprocess(height=96, width=128, ignore=(((0, 0), (160, 0), (160, 240), (0, 240)),))
-        hidden = image.view(np.zeros((*SHAPE, 3), np.uint8), spec).hidden
+        hidden = image.view(np.zeros((*SHAPE, 3), np.uint8), spec).place.hidden
         assert hidden.shape == (96, 128)
         assert hidden[:, :64].all()
         assert not hidden[:, 64:].any()
-        assert image.view(np.zeros((*SHAPE, 3), np.uint8), SPECS["padded"]).hidden is None
+        assert image.view(np.zeros((*SHAPE, 3), np.uint8), SPECS["padded"]).place.hidden is None
 
     @pytest.mark.parametrize("name", ["padded", "roi", "tiles"])
     def test_nothing_left_to_inspect_is_an_error(self, name):
@@ -159,3 +159,17 @@ class TestView:
         assert np.abs(seen.image[inner].astype(int) - seen.template[inner]).mean() < 3
         found = seen.place.corners_to_frame(np.array([[100, 100, 110, 120]], np.float32))
         np.testing.assert_allclose(found, [[105, 92, 115, 112]], atol=0.5)
+
+
+class TestHidden:
+    def test_of_the_frame_is_what_lies_beside_the_region_and_what_is_ignored(self):
+        square = ((4.0, 4.0), (8.0, 4.0), (8.0, 8.0), (4.0, 8.0))
+        roi = ((2.0, 2.0), (30.0, 2.0), (30.0, 20.0), (2.0, 20.0))
+        hidden = image.place((24, 32), Preprocess(height=64, width=64, roi=roi, ignore=(square,))).hidden_on_frame
+        expected = np.ones((24, 32), bool)
+        expected[2:20, 2:30] = False
+        expected[4:8, 4:8] = True
+        assert (hidden == expected).all()
+
+    def test_is_nothing_where_all_is_looked_at(self):
+        assert image.place((24, 32), Preprocess(height=64, width=64)).hidden_on_frame is None

@@ -17,8 +17,6 @@ from sightline.index import Index, Sample
 UNKNOWN = 255
 """In a map of types: somewhere here is a defect, and nobody marked where."""
 
-_SUBPIXEL = 4  # bits of a pixel's fraction that OpenCV draws polygons with
-_FINE, _LARGE = 8, 500  # times finer that outlines smaller than so many pixels are drawn
 _COVERED = 1 / 3  # share of a pixel of the canvas under a mask from which it counts as the defect's
 _TIGHT = 0.5  # pixels that a box may reach beyond its own and be drawn around them anew
 _MOST_OWNERS = 255  # boxes that a map of 8 bits tells apart
@@ -44,7 +42,7 @@ def types_map(sample: Sample, index: Index) -> NDArray[np.uint8]:
         found = _of_mask(sample, index)
     elif sample.polygons:
         for outline in sample.polygons:
-            _fill(found, np.array(outline.points), index.classes.index(outline.label) + 1)
+            image.fill(found, np.array(outline.points), index.classes.index(outline.label) + 1)
     else:
         for box in sample.boxes:
             rows = slice(int(box.y1), max(int(box.y1) + 1, round(box.y2)))
@@ -52,22 +50,6 @@ def types_map(sample: Sample, index: Index) -> NDArray[np.uint8]:
     if not sample.good and not found.any():
         found[:] = UNKNOWN
     return found
-
-
-def _fill(found: NDArray[np.uint8], points: NDArray[np.float64], value: int) -> None:
-    """Gives the pixels that lie for the most part in an outline (N, 2) a value; the smallest outline has one.
-
-    OpenCV also fills what an edge merely touches, so that a small outline would grow by half: hence drawn finer.
-    """
-    low = np.maximum(np.floor(points.min(0)), 0).astype(int)
-    width, height = (np.minimum(np.ceil(points.max(0)), found.shape[::-1]).astype(int) - low).clip(1).tolist()
-    fine = _FINE if max(width, height) < _LARGE else 1
-    drawn = np.zeros((height * fine, width * fine), np.uint8)
-    corners = np.rint(((points - low) * fine - 0.5) * (1 << _SUBPIXEL)).astype(np.int32)
-    cv2.fillPoly(drawn, [corners], 255, shift=_SUBPIXEL)
-    shares = cv2.resize(drawn, (width, height), interpolation=cv2.INTER_AREA)
-    part = found[low[1] : low[1] + height, low[0] : low[0] + width]
-    part[shares[: part.shape[0], : part.shape[1]] >= min(128, max(1, int(shares.max())))] = value
 
 
 def _of_mask(sample: Sample, index: Index) -> NDArray[np.uint8]:
@@ -176,6 +158,12 @@ def boxes_to_canvas(boxes: Boxes, place: Place) -> Boxes:
     cut = np.hstack([np.maximum(corners[:, :2], limit[:2]), np.minimum(corners[:, 2:], limit[2:])])
     kept = (cut[:, 2:] - cut[:, :2]).min(1) > 0
     return Boxes(cut[kept], boxes.scores[kept], boxes.classes[kept])
+
+
+def inspected(found: NDArray[np.uint8], place: Place) -> NDArray[np.uint8]:
+    """A map of types (H, W) of a frame, without what is marked where nobody looks."""
+    hidden = place.hidden_on_frame
+    return found if hidden is None else np.where(hidden, np.uint8(0), found)
 
 
 def seen(boxes: Boxes, hidden: NDArray[np.bool_] | None) -> Boxes:

@@ -107,12 +107,12 @@ class _Sheet:
         view, row = self._views.of(sample), self._number(sample)
         if self._scenes is not None and row is not None:
             scene = self._scenes.whole(row)
-            return replace(self._marked(sample, scene), hidden=view.hidden, template=view.template)
+            return replace(self._marked(sample, scene), hidden=view.place.hidden, template=view.template)
         types = None
         if sample.mask is not None and self._scenes is None:  # whatever its values mean
             covered = view.place.mask_to_canvas(image.read_mask(self._index.root / sample.mask, name=sample.mask)) > 0
             types = np.where(covered, np.uint8(number + 1), np.uint8(0))
-        return Picture(view.image, types=types, hidden=view.hidden, template=view.template)
+        return Picture(view.image, types=types, hidden=view.place.hidden, template=view.template)
 
     def _augmented(self, sample: Sample, plain: Picture, column: int) -> Picture | None:
         """The sample as it is trained on in some epoch; None if it is not."""

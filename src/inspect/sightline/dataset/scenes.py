@@ -114,7 +114,7 @@ class Scenes(Dataset[Scene]):
         sample = self.samples[number]
         view = self._views.of(sample)
         types = marks.to_canvas(marks.types_map(sample, self._index), view.place)
-        hidden = view.hidden
+        hidden = view.place.hidden
         if hidden is not None:
             types[hidden] = 0
         boxes = marks.seen(marks.boxes_to_canvas(marks.boxes_on(sample, self._index), view.place), hidden)

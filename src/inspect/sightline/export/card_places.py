@@ -123,5 +123,5 @@ def _of_place(manifest: Manifest) -> list[str]:
     if taken.roi is not None:
         lines.append(f"Only what lies within an outline of {len(taken.roi)} corners is inspected (`input.roi`).")
     if taken.ignore:
-        lines.append(f"{len(taken.ignore)} outlines are not inspected (`input.ignore`); defects there are missed.")
+        lines.append(f"{len(taken.ignore)} outlines are not inspected (`input.ignore`), nor do defects there count.")
     return lines

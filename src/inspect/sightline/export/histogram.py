@@ -70,7 +70,8 @@ def of_places(outputs: Outputs, index: Index) -> PlaceCounts:
         drawn = marks.types_map(sample, index)
         if (drawn == marks.UNKNOWN).any():
             continue
-        types = _covered(marks.to_canvas(drawn, reading.place), reading.place)
+        shown = marks.to_canvas(marks.inspected(drawn, reading.place), reading.place)
+        types = _covered(shown, reading.place)
         rows, columns = reading.maps.shape[1:]
         bins = np.clip(((reading.maps + _LIMIT) * (_BINS / (2 * _LIMIT))).astype(int), 0, _BINS - 1)
         for number in range(len(counts)):

@@ -45,7 +45,9 @@ class Regions:
 
 
 def boxes(outputs: Outputs, index: Index, minimum_area: float = 0.0) -> list[Compared]:
-    """The boxes found on each image beside those that people drew; images whose defects are not marked are left out.
+    """The boxes found on each image beside those that people drew where it is inspected.
+
+    Images whose defects are not marked are left out.
 
     Args:
         outputs: One part.
@@ -53,10 +55,15 @@ def boxes(outputs: Outputs, index: Index, minimum_area: float = 0.0) -> list[Com
         minimum_area: Of a box that counts, in pixels of the frame.
     """
     return [
-        Compared(sample.unit, counting(outputs.readings[row], minimum_area), marks.boxes_on(sample, index))
+        Compared(sample.unit, counting(outputs.readings[row], minimum_area), _inspected(sample, index, outputs, row))
         for row, sample in enumerate(outputs.samples)
         if marks.is_marked(sample)
     ]
+
+
+def _inspected(sample: Sample, index: Index, outputs: Outputs, row: int) -> Boxes:
+    """The true boxes of an image where somebody looks."""
+    return marks.seen(marks.boxes_on(sample, index), outputs.readings[row].place.hidden_on_frame)
 
 
 def marked(outputs: Outputs) -> list[int]:
@@ -93,6 +100,9 @@ def regions_of(
     truth = masks(outputs.samples[row], index, len(classes))
     if truth is None:
         return None
+    hidden = outputs.readings[row].place.hidden_on_frame
+    if hidden is not None:
+        truth = truth & ~hidden
     heat = over_frame(outputs.readings[row])
     return Regions(row, heat, said(outputs.readings[row], heat, classes, policy, locate), truth)
 

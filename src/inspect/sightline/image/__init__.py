@@ -16,7 +16,7 @@ from sightline.image.files import (
     read_values,
     to_rgb,
 )
-from sightline.image.preprocess import PAD_GREY, content, evened, fitted, prepare, region, resize, unseen
+from sightline.image.preprocess import PAD_GREY, content, evened, fill, fitted, prepare, region, resize, unseen
 from sightline.image.register import Registration, back, best, register, warp
 from sightline.image.templates import Templates
 from sightline.image.tiles import TILE_STEP, Blend, Window, cut, merge, plan
@@ -41,6 +41,7 @@ __all__ = [
     "decode",
     "decode_raw",
     "evened",
+    "fill",
     "fitted",
     "merge",
     "place",

@@ -9,10 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sightline.config import Preprocess
-from sightline.image.preprocess import content, cut_out
+from sightline.image.preprocess import content, cut_out, unseen
 from sightline.image.register import Registration, back
 
 _Points = NDArray[np.float64]
+_HALF = 0.5  # of a pixel
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,6 +29,7 @@ class Place:
         registration: How the frame was registered, or None.
         covered: Height and width, in pixels of the canvas from its top left, that maps cover where their cells reach
             beyond it; None where they end with it.
+        unseen: (h, w) of the region, where nobody looks; None if all of it is looked at.
     """
 
     frame: tuple[int, int]
@@ -37,6 +39,31 @@ class Place:
     content: tuple[int, int, int, int]
     registration: Registration | None = None
     covered: tuple[int, int] | None = None
+    unseen: NDArray[np.bool_] | None = None
+
+    @property
+    def hidden(self) -> NDArray[np.bool_] | None:
+        """(h, w) of the canvas: the pixels where nobody looks; None if all of it is looked at."""
+        if self.unseen is None:
+            return None
+        top, left, height, width = self.content
+        canvas = np.zeros(self.canvas, bool)
+        shares = cv2.resize(self.unseen.astype(np.float32), (width, height), interpolation=cv2.INTER_AREA)
+        canvas[top : top + height, left : left + width] = shares > _HALF
+        return canvas
+
+    @property
+    def hidden_on_frame(self) -> NDArray[np.bool_] | None:
+        """(H, W) of the frame: the same there, and all that lies beside the region; None if nothing is hidden."""
+        if self.unseen is None and self.region == (0, 0, *self.upright) and self.registration is None:
+            return None
+        looked = np.zeros(self.upright, np.float32)
+        top, left, height, width = self.region
+        looked[top : top + height, left : left + width] = 1 if self.unseen is None else ~self.unseen
+        if self.registration is not None:
+            flags, matrix = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP, self.registration.matrix
+            return np.asarray(cv2.warpPerspective(looked, matrix, self.frame[::-1], flags=flags) < _HALF)
+        return np.asarray(looked < _HALF)
 
     @property
     def scale(self) -> tuple[float, float]:
@@ -111,13 +138,14 @@ def place(
         registration: How it was registered, or None.
 
     Raises:
-        ImageError: The frame does not hold its region of interest.
+        ImageError: The frame does not hold its region of interest, or nothing of that is left.
     """
     upright = upright or shape
-    region = cut_out(upright, spec)
+    region, hidden = cut_out(upright, spec), unseen(upright, spec)
     if spec.tiles is not None:
-        return Place(shape, upright, region, region[2:], (0, 0, *region[2:]), registration)
-    return Place(shape, upright, region, (spec.height, spec.width), content(region[2:], spec), registration)
+        return Place(shape, upright, region, region[2:], (0, 0, *region[2:]), registration, unseen=hidden)
+    size, lies = (spec.height, spec.width), content(region[2:], spec)
+    return Place(shape, upright, region, size, lies, registration, unseen=hidden)
 
 
 def corners_of(boxes: NDArray[np.float32]) -> list[_Points]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from functools import lru_cache
 
 import cv2
 import numpy as np
@@ -15,6 +15,7 @@ PAD_GREY = 114
 """What lies beside a picture, and where nobody looks."""
 
 _SUBPIXEL = 4  # bits of a pixel's fraction that OpenCV draws polygons with
+_FINE, _LARGE = 8, 500  # times finer that outlines smaller than so many pixels are drawn
 
 _LIGHT_MEAN, _LIGHT_SPREAD = 127.5, 38.25
 """Grey levels that `Preprocess.light` brings a frame's mean and standard deviation to: 0.5 and 0.15 of the range."""
@@ -70,27 +71,46 @@ def cut_out(shape: tuple[int, int] | tuple[int, ...], spec: Preprocess) -> tuple
 
 
 def unseen(shape: tuple[int, int] | tuple[int, ...], spec: Preprocess) -> NDArray[np.bool_] | None:
-    """(h, w) of the region of interest: the pixels where nobody looks; None if all of it is looked at."""
-    if spec.roi is None and not spec.ignore:
-        return None
+    """(h, w) of the region of interest: the pixels where nobody looks; None if all of it is looked at.
+
+    Frames of one size share the answer, which cannot be written to.
+
+    Raises:
+        ImageError: The image does not hold the region, or nothing of it is left.
+    """
+    return None if spec.roi is None and not spec.ignore else _unseen((shape[0], shape[1]), spec)
+
+
+@lru_cache(maxsize=16)
+def _unseen(shape: tuple[int, int], spec: Preprocess) -> NDArray[np.bool_]:
     top, left, height, width = cut_out(shape, spec)
     hidden = np.zeros((height, width), np.uint8)
     if spec.roi is not None:
         hidden[:] = 1
-        _fill(hidden, spec.roi, (left, top), 0)
+        fill(hidden, np.array(spec.roi) - (left, top), 0)
     for outline in spec.ignore:
-        _fill(hidden, outline, (left, top), 1)
+        fill(hidden, np.array(outline) - (left, top), 1)
     if hidden.all():
         raise ImageError("nothing is left to inspect: the ignored regions cover the whole region of interest")
-    return hidden.astype(bool)
+    found = hidden.astype(bool)
+    found.setflags(write=False)
+    return found
 
 
-def _fill(
-    canvas: NDArray[np.uint8], outline: Sequence[tuple[float, float]], origin: tuple[int, int], value: int
-) -> None:
-    """Gives the pixels whose middle lies in a polygon a value; its corners are edges of pixels, as boxes' are."""
-    corners = (np.array(outline) - origin - 0.5) * (1 << _SUBPIXEL)
-    cv2.fillPoly(canvas, [np.rint(corners).astype(np.int32)], value, shift=_SUBPIXEL)
+def fill(found: NDArray[np.uint8], points: NDArray[np.float64], value: int) -> None:
+    """Gives the pixels that lie for the most part in an outline (N, 2) a value; the smallest outline has one.
+
+    OpenCV also fills what an edge merely touches, so that a small outline would grow by half: hence drawn finer.
+    """
+    low = np.maximum(np.floor(points.min(0)), 0).astype(int)
+    width, height = (np.minimum(np.ceil(points.max(0)), found.shape[::-1]).astype(int) - low).clip(1).tolist()
+    fine = _FINE if max(width, height) < _LARGE else 1
+    drawn = np.zeros((height * fine, width * fine), np.uint8)
+    corners = np.rint(((points - low) * fine - 0.5) * (1 << _SUBPIXEL)).astype(np.int32)
+    cv2.fillPoly(drawn, [corners], 255, shift=_SUBPIXEL)
+    shares = cv2.resize(drawn, (width, height), interpolation=cv2.INTER_AREA)
+    part = found[low[1] : low[1] + height, low[0] : low[0] + width]
+    part[shares[: part.shape[0], : part.shape[1]] >= min(128, max(1, int(shares.max())))] = value
 
 
 def fitted(image: NDArray[np.uint8], spec: Preprocess) -> NDArray[np.uint8]:

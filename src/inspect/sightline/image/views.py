@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from sightline.config import Preprocess
 from sightline.errors import ImageError
 from sightline.image.canvas import Place, place
-from sightline.image.preprocess import evened, fitted, region, unseen
+from sightline.image.preprocess import evened, fitted, region
 from sightline.image.register import Registration, register, warp
 
 _Image = NDArray[np.uint8]
@@ -24,27 +24,11 @@ class View:
         image: RGB, uint8 (h, w, 3).
         template: The template on the same canvas; None if there is none.
         place: Where the frame lies in it.
-        spec: What the frame went through.
     """
 
     image: _Image
     template: _Image | None
     place: Place
-    spec: Preprocess
-
-    @property
-    def hidden(self) -> NDArray[np.bool_] | None:
-        """(h, w) of the canvas: the pixels where nobody looks; None if all of it is looked at."""
-        masked = unseen(self.place.upright, self.spec)
-        if masked is None:
-            return None
-        whole = np.zeros(self.place.upright, bool)
-        top, left, height, width = self.place.region
-        whole[top : top + height, left : left + width] = masked
-        upright = Place(
-            self.place.upright, self.place.upright, self.place.region, self.place.canvas, self.place.content
-        )
-        return upright.mask_to_canvas(whole) > 0.5
 
 
 def view(
@@ -75,7 +59,7 @@ def view(
         )
     upright = (frame.shape[0], frame.shape[1])
     placed = place(shape, spec, upright=upright, registration=registration)
-    return View(_shown(frame, spec), None if template is None else _shown(template, spec), placed, spec)
+    return View(_shown(frame, spec), None if template is None else _shown(template, spec), placed)
 
 
 def _shown(picture: _Image, spec: Preprocess) -> _Image:
