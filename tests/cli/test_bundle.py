@@ -3,7 +3,7 @@
 import pytest
 
 import bundle_factory
-from sightline import bundle
+from sightline import bundle, image
 from sightline.bundle.manifest import Calibration, Metric, Parity
 from sightline.cli import main
 from sightline.config import Preprocess
@@ -170,7 +170,10 @@ class TestLocating:
 
     def test_verify_fails_where_a_golden_template_is_another(self, tmp_path, capsys):
         manifest, files = bundle_factory.local_contents(pair=True)
-        swapped = tuple(one.model_copy(update={"template": one.file}) for one in manifest.golden)
+        first, second = manifest.golden
+        swapped = (first, second.model_copy(update={"template": first.file.replace("001", "other")}))
+        changed = bundle_factory.spotted((64, 64), [(20, 30, (250, 0, 0))])
+        files |= {swapped[1].template: image.png(changed)}
         path = bundle.write(tmp_path, manifest.model_copy(update={"golden": swapped}), files)
         assert main(["bundle", "verify", str(path)]) == 2
         assert "the self test failed. golden/002.png" in capsys.readouterr().err

@@ -232,10 +232,80 @@ def test_export_takes_overrides(data, steel, tmp_path):
     assert [entry["name"] for entry in content["categories"]] == ["Kratzer", "dent"]
 
 
+@pytest.mark.parametrize("action", ["index", "export", "preview"])
+def test_only_what_the_command_made_is_replaced(data, parts, tmp_path, action):
+    suffix = {"index": ".jsonl", "export": ".json", "preview": ".png"}[action]
+    if action == "preview":
+        pytest.importorskip("albumentations", reason="augmentation comes with the extra `train`")
+    place = tmp_path / f"made{suffix}"
+    for _ in range(2):
+        done = data(action, parts, "-o", place)
+        assert done.code == 0, done.err
+    for held in (b'{"images": []}', next((parts / "images").rglob("*.png")).read_bytes()):
+        place.write_bytes(held)
+        done = data(action, parts, "-o", place)
+        assert done.code == 2
+        assert "is not replaced" in done.err
+        assert "only what the command itself made" in done.err
+        assert place.read_bytes() == held
+    place.write_bytes(b"")
+    assert data(action, parts, "-o", place).code == 0
+
+
+@pytest.mark.parametrize("action", ["index", "export", "preview"])
+@pytest.mark.parametrize("place", [".", "", "/", "parts"])
+def test_a_folder_is_no_file(data, parts, action, place):
+    done = data(action, parts, f"--output={place}")
+    assert done.code == 2
+    assert "expected a file, got a folder" in done.err
+
+
+@pytest.mark.parametrize(
+    ("action", "place"),
+    [
+        ("index", "annotations.json"),
+        ("index", "parts/images/1.png"),
+        ("export", "recipe.yaml"),
+        ("export", "labels.jsonl"),
+        ("preview", "x.txt"),
+        ("preview", "sheet"),
+    ],
+)
+def test_a_file_ends_as_its_kind_does(data, parts, action, place):
+    done = data(action, parts, "-o", place)
+    assert done.code == 2
+    assert "expected a file that ends in .json" in done.err or "expected a file that ends in .png" in done.err
+    assert not (parts.parent / place).exists()
+
+
+def test_what_is_read_is_not_replaced_even_if_the_command_made_it(data, parts, tmp_path):
+    """The exported annotations, the index or the preview of before are the source of today."""
+    assert data("index", parts, "-o", parts / "index.jsonl").code == 0
+    assert data("export", parts, "-o", parts / "annotations.json").code == 0
+    for action, kind, where, file in (
+        ("export", "coco", ", images: .", "annotations.json"),
+        ("index", "index", "", "index.jsonl"),
+    ):
+        held = (parts / file).read_bytes()
+        done = data(action, parts, f"data.reader={{kind: {kind}{where}}}", "-o", parts / file)
+        assert done.code == 2
+        assert "the command reads this file" in done.err
+        assert (parts / file).read_bytes() == held
+
+
+def test_a_preview_is_not_drawn_among_the_images(data, parts):
+    pytest.importorskip("albumentations", reason="augmentation comes with the extra `train`")
+    folder = next(path.parent for path in (parts / "images").rglob("*.png"))
+    done = data("preview", parts, "-o", folder / "sheet.png")
+    assert done.code == 2
+    assert "would be taken for one of the images" in done.err
+    assert not (folder / "sheet.png").exists()
+
+
 def test_export_does_not_replace_the_labels_that_it_reads(data, steel, monkeypatch):
     (steel / "labels.csv").write_text("path,label\ndent/1.png,bad\n", encoding="utf-8")
     monkeypatch.chdir(steel)
     done = data("export", ".", "-o", "labels.csv")
     assert done.code == 2
-    assert "holds the labels that are to be exported, and is not replaced" in done.err
+    assert "expected a file that ends in .json, for exported annotations, got labels.csv" in done.err
     assert (steel / "labels.csv").read_text(encoding="utf-8").startswith("path,label")

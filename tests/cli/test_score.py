@@ -184,24 +184,48 @@ class TestOutput:
         page = (tmp_path / "r" / "report.html").read_text(encoding="utf-8")
         assert page.count("<tr data-outcome") == 5
 
-    @pytest.mark.parametrize("option", ["-o", "--overlay", "--report"])
-    def test_an_unwritable_place_is_said_before_an_image_is_scored(self, score, parts, tmp_path, option):
+    @pytest.mark.parametrize(("option", "suffix"), [("-o", ".jsonl"), ("--overlay", ""), ("--report", ".html")])
+    def test_an_unwritable_place_is_said_before_an_image_is_scored(self, score, parts, tmp_path, option, suffix):
         (tmp_path / "file").touch()
-        code, lines, said = score(parts, option, tmp_path / "file" / "below")
+        code, lines, said = score(parts, option, tmp_path / "file" / f"below{suffix}")
         assert (code, lines) == (2, [])
         assert "error: " in said
         assert "file" in said
 
     def test_a_run_that_fails_or_finds_nothing_keeps_the_old_result(self, score, bundle, parts, tmp_path):
         keep, file = tmp_path / "keep.csv", tmp_path / "file"
-        keep.write_text("old\n")
+        keep.write_text(old := "frame,outcome,defect\nold,,\n")
         file.touch()
         assert score(parts, "-o", keep, "--overlay", file, "--format", "csv")[0] == 2
         empty = [*SIGHTLINE, "score", bundle, "-", "--format", "csv", "-o", str(keep)]
         assert subprocess.run(empty, input=b"", capture_output=True, check=False).returncode == 2
-        assert keep.read_text() == "old\n"
+        assert keep.read_text() == old
         assert score(parts / "ok.png", "-o", keep, "--format", "csv")[0] == 0
         assert keep.read_text().startswith("frame,")
+        assert old not in keep.read_text()
+
+    @pytest.mark.parametrize(
+        ("options", "name"),
+        [
+            (("-o",), "verdicts.jsonl"),
+            (("--format", "csv", "-o"), "verdicts.csv"),
+            (("--report",), "report.html"),
+            (("--coco",), "found.json"),
+        ],
+    )
+    def test_only_what_the_command_made_is_replaced(self, score, parts, tmp_path, options, name):
+        place = tmp_path / "out" / name
+        for _ in range(2):
+            assert score(parts / "ok.png", *options, place)[0] == 0
+        place.write_text(held := '{"images": [], "annotations": []}')
+        code, lines, said = score(parts / "ok.png", *options, place)
+        assert (code, lines) == (2, [])
+        assert "is not replaced" in said
+        assert "only what the command itself made" in said
+        assert place.read_text() == held
+        code, lines, said = score(parts / "ok.png", *options, place.with_suffix(".txt"))
+        assert (code, lines) == (2, [])
+        assert "expected a file that ends in" in said
 
     @pytest.mark.parametrize(
         "options",

@@ -44,6 +44,7 @@ class TestTemplates:
             files = {"test": bundle_factory.spotted((64, 64), spots, side=8, ground=ground)}
             if number != 4:
                 files["temp"] = bundle_factory.spotted((64, 64), ground=ground)
+                files["test"][-1, -1] += 1  # as any camera would
             for kind, picture in files.items():
                 (folder / f"{number}_{kind}.png").write_bytes(image.png(picture))
         return folder
@@ -85,7 +86,14 @@ class TestTemplates:
         assert [line["outcome"] for line in lines] == ["NG", "NG", "NOT_INSPECTED"]
         assert "expected a template named 4_test" in lines[2]["reasons"][0]
         _, lines, _ = own(boards / "3_*.png", "--template", boards / "3_temp.png")
-        assert [line["outcome"] for line in lines] == ["OK", "OK"]
+        assert [line["outcome"] for line in lines] == ["NOT_INSPECTED", "OK"]
+
+    @pytest.mark.parametrize("template", ["{parent}/{stem}{suffix}", "boards", "boards/3_test.png"])
+    def test_a_frame_compared_with_itself_is_not_inspected(self, own, boards, tmp_path, monkeypatch, template):
+        monkeypatch.chdir(tmp_path)
+        _, (line,), _ = own(boards / "3_test.png", "--template", template)
+        assert line["outcome"] == "NOT_INSPECTED"
+        assert "the template is the frame itself" in line["reasons"][0]
 
     def test_without_templates_every_frame_is_answered_and_a_note_says_what_to_do(self, own, boards):
         code, lines, said = own(boards / "1_test.png", boards / "gone.png")
@@ -113,6 +121,7 @@ class TestTemplates:
             (score, ("--template", boards / "1_temp.png"), "--template: colours 1.2.3"),
             (score, ("--variant", "pale"), "--variant: colours 1.2.3"),
             (own, ("--variant", "pale"), "--variant pale: expected none: the bundle holds no templates"),
+            (held, ("--variant", "pale", "--template", boards / "1_temp.png"), "expected one of the two"),
             (held, ("--variant", "pal"), "--variant pal: expected one of pale, dark"),
             (own, ("--template", boards / "gone.png"), "gone.png: cannot be read"),
             (own, ("--template", "{name}.png"), "expected {stem}, {stem-END}, {parent} or {suffix}"),

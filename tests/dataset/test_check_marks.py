@@ -1,5 +1,7 @@
 """The data check of the tasks that learn where defects are, and of those that have templates."""
 
+import hashlib
+
 import numpy as np
 import pytest
 
@@ -8,7 +10,7 @@ from sightline import image
 from sightline.config import Preprocess
 from sightline.config.localise import Localise
 from sightline.config.template import Template
-from sightline.index import Box, Sample, Split
+from sightline.index import Box, Polygon, Sample, Split
 
 
 def box(side=8.0, x=10.0, y=10.0, label="dent"):
@@ -61,6 +63,24 @@ def test_unmarked_defects_are_counted_and_named_by_part():
     (warning,) = report(rows, task=WHERE).warnings
     assert warning.startswith("2 defective images are left out of training")
     assert "(train 2): u0.png, u1.png" in warning
+
+
+def test_an_empty_mask_is_left_out_of_training_and_said(tmp_path):
+    (tmp_path / "empty.png").write_bytes(image.png(np.zeros((64, 64), np.uint8)))
+    rows = [*MARKED, Sample(path="e.png", labels=("dent",), mask="empty.png", split=Split.TEST)]
+    (warning,) = report(rows, task=WHERE, root=tmp_path).warnings
+    assert warning.startswith("1 defective image is left out of training")
+    assert "(test 1): e.png" in warning
+
+
+def test_boxes_without_outlines_are_counted_where_pixels_are_taught():
+    outline = Polygon(points=((10, 10), (18, 10), (18, 18)), label="dent")
+    rows = [*many(()), *many(("dent",), boxes=(box(),), polygons=(outline,))]
+    assert report(rows, task={**WHERE, "outlined": True}).notes == ()
+    mixed = Sample(path="m.png", labels=("dent",), boxes=(box(), box(x=30), box(x=45)), polygons=(outline,))
+    assert report([*rows, mixed], task=WHERE).notes == (), "a detector is taught boxes"
+    (note,) = report([*rows, mixed], task={**WHERE, "outlined": True}).notes
+    assert note == "2 boxes have no outline: all that lies inside is taught as the defect: m.png"
 
 
 def test_a_type_of_which_nothing_is_marked_is_named():
@@ -197,3 +217,74 @@ def test_the_region_of_interest_lies_on_the_template_where_frames_are_aligned(pi
     rows = [row.model_copy(update={"template": "small.png"}) for row in SOUND]
     spec = whole(align={}, roi=((0, 0), (60, 0), (60, 60)))
     assert "at least 60 x 60 pixels" in templates(pictures, rows, spec)[0]
+
+
+def test_an_image_that_is_its_own_template_is_an_error(pictures):
+    digest = hashlib.sha256((pictures / "left.png").read_bytes()).hexdigest()
+    rows = [row.model_copy(update={"template": "left.png"}) for row in SOUND]
+    named = Sample(path="a.png", template="a.png")
+    (pictures / "a.png").write_bytes(image.png(np.ones((64, 64, 3), np.uint8)))
+    copied = Sample(path="b.png", template="left.png", digest=digest)
+    (error,) = templates(pictures, [*rows, named, copied])
+    assert error.startswith(
+        "2 images are their own templates, or a copy of it, so that nothing could differ: a.png, b.p"
+    )
+
+
+ALL = ((0, 0), (64, 0), (64, 64), (0, 64))
+
+
+@pytest.mark.parametrize(
+    ("region", "told"),
+    [({"ignore": (ALL,)}, "nothing is left to inspect"), ({"roi": ((0, 0), (60, 0), (60, 60))}, "at least 60 x 60")],
+)
+def test_regions_are_looked_for_on_each_variant_that_may_be_fitted(pictures, region, told):
+    variants = {name: pictures / f"{name}.png" for name in ("left", "small")}
+    errors = templates(pictures, SOUND, whole(align={}, **region), variants=variants)
+    assert errors
+    assert all("no image of the variant" in error and told in error for error in errors)
+    assert "variant small" in errors[-1]
+    alike = {name: pictures / f"{name}.png" for name in ("left", "right")}
+    errors = templates(pictures, SOUND, whole(align={}, **region), variants=alike)
+    assert [told in error for error in errors] == [True] * ("ignore" in region)
+
+
+@pytest.mark.parametrize("align", [None, {"reach": 5, "motion": "translation"}])
+def test_a_region_of_interest_that_hides_every_mark_is_an_error(pictures, align):
+    task = {**WHERE, "template": Template(variants={"left": pictures / "left.png"})} if align else WHERE
+    for left, hides in ((40, True), (20, align is None), (12, False)):
+        spec = whole(roi=((left, 0), (64, 0), (64, 64), (left, 64)), align=align)
+        errors = report(MARKED, task=task, preprocess=spec).errors
+        assert [error.startswith("every defect that is marked in the train part lies in") for error in errors] == (
+            [True] * hides
+        ), left
+
+
+def test_marks_on_a_frame_larger_than_its_template_are_told_by_the_centres(pictures):
+    task = {**WHERE, "template": Template(variants={"left": pictures / "left.png"})}
+    spec = whole(roi=((0, 0), (30, 0), (30, 30), (0, 30)), align={"reach": 5, "motion": "translation"})
+    for place, hidden in ((40, False), (90, True)):
+        rows = [
+            *many((), width=128, height=128),
+            *many(("dent",), width=128, height=128, boxes=(box(x=place, y=place),)),
+        ]
+        assert bool(report(rows, task=task, preprocess=spec).errors) == hidden
+
+
+def test_an_ignored_region_beside_the_images_is_a_warning():
+    beside = ((70, 0), (90, 0), (90, 20))
+    spec = whole(ignore=(((0, 0), (9, 0), (9, 9)), beside))
+    (warning,) = report(SOUND, preprocess=spec).warnings
+    assert warning.startswith("input.ignore.1 lies wholly outside of the images (64 x 64)")
+    wide = [*SOUND, Sample(path="wide.png", width=80, height=64)]
+    assert not any("outside of the" in warning for warning in report(wide, preprocess=spec).warnings)
+
+
+def test_regions_on_images_of_several_sizes_are_a_warning(pictures):
+    rows = [*SOUND, Sample(path="wide.png", width=80, height=64)]
+    spec = {"roi": ALL, "ignore": (((0, 0), (9, 0), (9, 9)),)}
+    (warning,) = report(rows, preprocess=whole(**spec)).warnings
+    assert warning.startswith("images are of several sizes: 64 x 64 (48), 80 x 64 (1); input.roi and input.ignore, in ")
+    task = {"template": Template(variants={"left": pictures / "left.png"})}
+    assert report(rows, preprocess=whole(**spec, align={}), task=task).warnings == ()
+    assert report(rows, preprocess=whole()).warnings == ()

@@ -55,7 +55,7 @@ def same(some, others):
 def test_gives_what_the_edge_sees(index, cache):
     made = dataset(index, cache=cache)
     picture, target = made[0, 3]
-    expected = image.prepare(image.read(index.file(index.samples[3])), SPEC)
+    expected = image.view(image.read(index.file(index.samples[3])), SPEC).image
     assert picture.dtype == torch.uint8
     assert np.array_equal(picture.numpy(), expected)
     assert target.argmax() == 3

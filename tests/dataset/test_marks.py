@@ -30,6 +30,10 @@ def mask(root, name="mask.png", height=30, width=40, dtype=np.uint8):
     return name
 
 
+BOX = Box(x1=10, y1=5, x2=20, y2=10, label="scratch")
+OUTLINE = Polygon(points=((10, 5), (20, 5), (20, 10)), label="scratch")
+
+
 def types(index):
     return marks.types_map(index.samples[0], index)
 
@@ -43,7 +47,7 @@ def test_a_good_image_shows_nothing_and_an_unmarked_one_nothing_that_is_known(tm
     good, unmarked = index_of(tmp_path, labels=()), index_of(tmp_path)
     assert not types(good).any()
     assert (types(unmarked) == UNKNOWN).all()
-    assert [marks.is_marked(one.samples[0]) for one in (good, unmarked)] == [True, False]
+    assert [marks.is_marked(one.samples[0], one) for one in (good, unmarked)] == [True, False]
 
 
 def test_an_empty_mask_of_a_defective_image_says_that_nothing_is_known(tmp_path):
@@ -51,6 +55,27 @@ def test_an_empty_mask_of_a_defective_image_says_that_nothing_is_known(tmp_path)
     index = index_of(tmp_path, mask="mask.png")
     assert (types(index) == UNKNOWN).all()
     assert len(marks.boxes_on(index.samples[0], index)) == 0
+    assert not marks.is_marked(index.samples[0], index), "its boxes would count as those of an image without defects"
+    good = Sample(path="b.png", width=40, height=30)
+    assert [one.path for one in marks.known([index.samples[0], good], index)] == ["b.png"]
+
+
+@pytest.mark.parametrize("labels", [("dent",), ("scratch",)])
+@pytest.mark.parametrize("kind", ["good", "empty", "other values", "mask", "box", "outline", "nothing"])
+def test_there_is_one_answer_to_whether_it_is_known_where_defects_are(tmp_path, kind, labels):
+    (tmp_path / "empty.png").write_bytes(image.png(np.zeros((30, 40), np.uint8)))
+    index = index_of(
+        tmp_path,
+        labels=() if kind == "good" else labels,
+        mask={"empty": "empty.png", "mask": mask(tmp_path), "other values": mask(tmp_path)}.get(kind),
+        mask_values={7: labels[0]} if kind == "other values" else {},
+        boxes=(BOX,) if kind == "box" else (),
+        polygons=(OUTLINE,) if kind == "outline" else (),
+    )
+    sample = index.samples[0]
+    is_known = marks.is_marked(sample, index)
+    assert is_known == (kind in ("good", "mask", "box", "outline"))
+    assert is_known == (types(index) != UNKNOWN).all() == (sample.good or len(marks.boxes_on(sample, index)) > 0)
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
@@ -89,6 +114,50 @@ def test_outlines_and_boxes_mark_the_pixels_inside_of_them(tmp_path):
         found = marks.boxes_on(index.samples[0], index)
         assert found.corners.tolist() == [[10, 5, 20, 10]]
         assert found.classes.tolist() == [1]
+
+
+def test_a_box_without_an_outline_is_filled_beside_outlines(tmp_path):
+    """As LabelMe's with a dent as rectangle and a scratch as polygon, or COCO's of which some have no segmentation."""
+    dent, around = Box(x1=2, y1=20, x2=8, y2=26, label="dent"), Box(x1=10, y1=5, x2=20, y2=10, label="scratch")
+    index = index_of(tmp_path, boxes=(dent, around), polygons=(OUTLINE,), labels=("dent", "scratch"))
+    found = types(index)
+    assert (found[20:26, 2:8] == 1).all()
+    assert (found == 1).sum() == 36
+    assert 0 < (found == 2).sum() < 40, "the triangle, not its box"
+    assert marks.filled_boxes(index.samples[0], index) == [dent]
+    within = dent.model_copy(update={"x1": 0.0, "y1": 0.0, "x2": 40.0, "y2": 30.0})
+    over = types(index_of(tmp_path, boxes=(within, around), polygons=(OUTLINE,), labels=("dent", "scratch")))
+    assert np.array_equal(over == 2, found == 2), "what is known better is drawn over it"
+    assert (over > 0).all()
+
+
+def test_a_box_that_a_tool_rounded_keeps_its_outline(tmp_path):
+    rounded = Box(x1=10, y1=5, x2=19, y2=9, label="scratch")
+    alone = types(index_of(tmp_path, polygons=(OUTLINE,), labels=("scratch",)))
+    index = index_of(tmp_path, polygons=(OUTLINE,), boxes=(rounded,), labels=("scratch",))
+    assert np.array_equal(types(index), alone)
+    assert marks.boxes_on(index.samples[0], index).corners.tolist() == [[10, 5, 19, 9]]
+
+
+def test_a_box_beside_a_mask_is_filled_where_the_mask_shows_nothing_of_its_type(tmp_path):
+    on, off = Box(x1=9, y1=4, x2=22, y2=12, label="dent"), Box(x1=25, y1=14, x2=30, y2=20, label="dent")
+    name = mask(tmp_path)
+    index = index_of(tmp_path, mask=name, mask_values={1: "dent", 2: "scratch"}, boxes=(on, off))
+    found = types(index)
+    assert (found[14:20, 25:30] == 1).all()
+    assert (found == 1).sum() == 50 + 30, "of the other box the mask is known"
+    assert marks.filled_boxes(index.samples[0], index) == [off]
+    boxes = marks.boxes_on(index.samples[0], index)
+    assert boxes.corners.tolist() == [[9, 4, 22, 12], [25, 14, 30, 20], [37, 28, 40, 30]]
+    assert boxes.classes.tolist() == [0, 0, 1], "a region of the mask that no box holds has one too"
+
+
+@pytest.mark.parametrize("beside", [True, False])
+def test_a_crowds_outline_has_a_box_alone_and_beside_others(tmp_path, beside):
+    other = (Box(x1=30, y1=20, x2=38, y2=28, label="scratch"),) if beside else ()
+    index = index_of(tmp_path, polygons=(OUTLINE,), boxes=other, labels=("scratch",))
+    found = marks.boxes_on(index.samples[0], index)
+    assert found.corners.tolist() == [[30, 20, 38, 28]] * beside + [[10, 5, 20, 10]]
 
 
 @pytest.mark.parametrize("radius", [2, 5, 9])

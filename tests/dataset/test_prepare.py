@@ -7,11 +7,12 @@ import cv2
 import numpy as np
 import pytest
 
-from sightline import synth
+from sightline import image, synth
 from sightline.config import Preprocess
 from sightline.config.recipe import Data, Recipe
 from sightline.dataset import readers
 from sightline.dataset.prepare import of_recipe, prepare
+from sightline.dataset.views import Views
 from sightline.errors import ConfigError, DataError
 from sightline.index import Split
 
@@ -153,6 +154,50 @@ def test_a_transform_that_spoils_marks_is_refused_before_an_image_is_read(tmp_pa
     spoiling = [{"name": "Affine", "rotate": [10, 40], "mask_interpolation": 1}]
     with pytest.raises(ConfigError, match=r"augment\.0: expected Affine to keep the values of masks"):
         of_recipe(recipe(tmp_path / "nowhere", augment=spoiling), progress=lambda *_: None)
+
+
+@pytest.fixture
+def aligned(tmp_path):
+    """Twenty-four shifted photographs of one product, two of another thing, and a recipe that registers them."""
+    draw = np.random.default_rng(0)
+    part = cv2.GaussianBlur(draw.uniform(0, 255, (160, 160, 3)), (0, 0), 2)
+    part = ((part - part.min()) * 255 / np.ptp(part)).astype(np.uint8)
+    (tmp_path / "template.png").write_bytes(image.png(part))
+    for number in range(26):
+        shot = np.roll(part, draw.integers(-2, 3, 2), (0, 1)) if number % 13 else draw.integers(0, 256, part.shape)
+        shot = np.clip(shot + draw.normal(0, 2, part.shape), 0, 255).astype(np.uint8)
+        path = tmp_path / "parts" / ("good" if number < 13 else "dent") / f"{number:02}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(image.png(shot))
+    settings = {"height": 64, "width": 64, "align": {"reach": 20}}
+    template = {"variants": {"left": tmp_path / "template.png"}}
+    return recipe(tmp_path / "parts", task="detect", input=settings, template=template)
+
+
+def test_images_that_do_not_fit_their_template_are_left_out_and_named(aligned):
+    stages = []
+    done = of_recipe(aligned, progress=lambda *told: stages.append(told))
+    assert {sample.path for sample in done.index.samples}.isdisjoint({"good/00.png", "dent/13.png"})
+    assert len(done.index.samples) == 24
+    (warning,) = (warning for warning in done.report.warnings if "fit" in warning)
+    assert warning.startswith("2 images do not fit their templates, and no line would inspect them")
+    assert "left out of training and of figures: dent/13.png (" in warning
+    assert "good/00.png (" in warning
+    assert set(done.report.unreadable) == {"good/00.png", "dent/13.png"}
+    assert done.report.facts["images"] == "24 readable, 0 unreadable, 2 not fitting their template"
+    assert stages[-1] == ("register images", 26, 26)
+    views = Views.of_recipe(done.index, aligned.input, aligned.template)
+    assert all(views.of(sample).place.registration for sample in done.index.samples)
+
+
+def test_no_image_that_fits_its_template_is_an_error(aligned):
+    file = aligned.template.variants["left"]
+    file.write_bytes(image.png(np.full((160, 160, 3), 90, np.uint8)))
+    with pytest.raises(DataError, match="none of 26 images fits its template") as caught:
+        of_recipe(aligned, progress=lambda *_: None)
+    assert "the template is plain" in caught.value.message
+    file.write_bytes(b"damaged")
+    assert "templates cannot be read" in of_recipe(aligned, progress=lambda *_: None).report.errors[-2]
 
 
 @pytest.mark.realdata

@@ -156,11 +156,11 @@ def test_an_image_that_shows_several_types_is_shown_for_one(index, recipe, tmp_p
     both = Sample(path="good.png", labels=("Kratzer ß", "dent"), split=Split.TRAIN)
     rows = [both, *(s.model_copy(update={"split": Split.TRAIN}) for s in index.samples if not s.good)]
     several = Index.build(index.root, rows)
-    lines = _chosen(several.samples, recipe, 1)
+    lines = _chosen(several, several.samples, recipe, 1)
     assert [(name, sample.path) for name, sample in lines] == [
         ("Kratzer ß", "good.png"),
         ("dent", "good.png"),
         ("other", "test.png"),
     ]
-    lines = _chosen(several.samples, recipe, 2)
+    lines = _chosen(several, several.samples, recipe, 2)
     assert [sample.path for _, sample in lines[:3]] == ["good.png", "kratzer ß.png", "good.png"]

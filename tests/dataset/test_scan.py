@@ -1,14 +1,17 @@
 """Every file is looked into once, and what cannot be used is named."""
 
 import hashlib
+import json
 
 import cv2
 import numpy as np
 import pytest
 
+from sightline.config.recipe import Data
+from sightline.dataset import readers
 from sightline.dataset.scan import THUMBNAIL, read_checked, scan
 from sightline.errors import DataError, ImageError
-from sightline.index import Index, Sample
+from sightline.index import Box, Index, Polygon, Sample
 
 
 def write(path, picture):
@@ -112,6 +115,18 @@ def test_an_empty_mask_of_a_good_image_is_right(tmp_path):
     assert (found.mask_fault, found.mask_empty) == ("", False)
 
 
+def test_a_mask_that_was_saved_as_jpeg_is_refused(tmp_path):
+    write(tmp_path / "a.png", grey(64, 64))
+    drawn = np.zeros((64, 64), np.uint8)
+    drawn[21:39, 13:30] = 255
+    for name, fault in (("a_mask.jpg", "save masks as PNG"), ("a_mask.png", "")):
+        write(tmp_path / name, drawn)
+        found = scanned(tmp_path, path="a.png", mask=name, labels=("dent",))
+        assert (fault in found.mask_fault, bool(fault)) == (True, bool(found.mask_fault))
+    write(tmp_path / "all.jpg", np.full_like(drawn, 255))
+    assert scanned(tmp_path, path="a.png", mask="all.jpg", labels=("dent",)).mask_fault == ""
+
+
 def test_progress_counts_every_file(tmp_path):
     for n in range(5):
         write(tmp_path / f"{n}.png", grey())
@@ -154,3 +169,88 @@ def test_without_a_digest_nothing_is_compared(tmp_path):
     write(tmp_path / "a.png", grey())
     sample = Sample(path="a.png")
     assert read_checked(Index.build(tmp_path, [sample]), sample).shape == (20, 30, 3)
+
+
+def coco(root, image):
+    categories = [{"id": 1, "name": "dent"}]
+    marks = [{"image_id": 1, "category_id": 1, "bbox": [1, 1, 4, 4]}]
+    images = [{"id": 1, "file_name": "a.png", **image}]
+    text = json.dumps({"images": images, "annotations": marks, "categories": categories})
+    (root / "annotations.json").write_text(text, encoding="utf-8")
+    return {"kind": "coco", "images": "."}
+
+
+def voc(root, image):
+    (root / "notes").mkdir()
+    size = "".join(f"<{name}>{value}</{name}>" for name, value in image.items())
+    mark = "<bndbox><xmin>2</xmin><ymin>2</ymin><xmax>5</xmax><ymax>5</ymax></bndbox>"
+    text = f"<annotation><size>{size}</size><object><name>dent</name>{mark}</object></annotation>"
+    (root / "notes" / "a.xml").write_text(text, encoding="utf-8")
+    return {"kind": "voc", "images": ".", "annotations": "notes"}
+
+
+def labelme(root, image):
+    shape = {"label": "dent", "shape_type": "rectangle", "points": [[1, 1], [5, 5]]}
+    sides = {f"image{name.capitalize()}": value for name, value in image.items()}
+    text = json.dumps({"shapes": [shape], "imagePath": "a.png", **sides})
+    (root / "a.json").write_text(text, encoding="utf-8")
+    return {"kind": "labelme"}
+
+
+def cvat(root, image):
+    sides = " ".join(f'{name}="{value}"' for name, value in image.items())
+    mark = '<box label="dent" xtl="1" ytl="1" xbr="5" ybr="5"/>'
+    text = f'<annotations><image name="a.png" {sides}>{mark}</image></annotations>'
+    (root / "annotations.xml").write_text(text, encoding="utf-8")
+    return {"kind": "cvat", "images": "."}
+
+
+@pytest.mark.parametrize("layout", [coco, voc, labelme, cvat])
+def test_an_image_that_was_shrunk_after_it_was_annotated_is_refused(tmp_path, layout):
+    write(tmp_path / "a.png", grey())
+    reader = layout(tmp_path, {"width": 60, "height": 40})
+    index = readers.read(Data.model_validate({"root": tmp_path, "reader": reader}))
+    with pytest.raises(DataError, match=r"1 of 1 images:\n  a\.png: annotated at 60x40 pixels, .* has 30x20") as caught:
+        scan(index)
+    assert "scale the annotations" in caught.value.hint
+    write(tmp_path / "a.png", grey(40, 60))
+    assert [(box.x1, box.x2) for box in scan(index).samples[0].boxes] == [(1, 5)]
+
+
+@pytest.mark.parametrize("corners", [(500, 500, 520, 520), (0, 0, 1e308, 1e308), (25, 5, 32, 8), (30, 1, 31, 5)])
+def test_a_mark_cannot_lie_outside_of_an_image_whose_size_is_not_stated(tmp_path, corners):
+    write(tmp_path / "a.png", grey())
+    x1, y1, x2, y2 = corners
+    box = Box(x1=x1, y1=y1, x2=x2, y2=y2, label="dent")
+    outline = Polygon(points=((x1, y1), (x2, y1), (x2, y2)), label="dent")
+    for marks in ({"boxes": (box,)}, {"polygons": (outline,)}):
+        index = Index.build(tmp_path, [Sample(path="a.png", labels=("dent",), **marks)])
+        with pytest.raises(DataError, match=r"a\.png: dent is marked at .*, but the image has 30x20 pixels"):
+            scan(index)
+
+
+def test_a_mark_that_reaches_a_little_over_the_edge_is_cut_to_the_image(tmp_path):
+    write(tmp_path / "a.png", grey())
+    box = Box(x1=-0.5, y1=2, x2=10, y2=20.75, label="dent")
+    outline = Polygon(points=((25, 5), (31, 5), (31, 9), (25, 9)), label="dent")
+    found = scanned(tmp_path, path="a.png", labels=("dent",), boxes=(box,), polygons=(outline,)).sample
+    assert (found.boxes[0].x1, found.boxes[0].y2) == (0, 20)
+    assert sorted(found.polygons[0].points) == [(25, 5), (25, 9), (30, 5), (30, 9)]
+
+
+def test_many_images_of_another_size_are_one_error_with_the_first_few(tmp_path):
+    box = Box(x1=1, y1=1, x2=2, y2=2, label="dent")
+    for n in range(8):
+        write(tmp_path / f"{n}.png", grey())
+    rows = [Sample(path=f"{n}.png", labels=("dent",), boxes=(box,), width=31 - (n == 0), height=20) for n in range(8)]
+    with pytest.raises(DataError) as caught:
+        scan(Index.build(tmp_path, rows))
+    lines = caught.value.message.splitlines()
+    assert "on 7 of 8 images" in lines[0]
+    assert ["1.png" in lines[1], lines[-1], len(lines)] == [True, "  and 2 more", 7]
+
+
+def test_a_stated_size_does_not_matter_where_nothing_is_marked(tmp_path):
+    write(tmp_path / "a.png", grey())
+    found = scanned(tmp_path, path="a.png", width=300, height=200).sample
+    assert (found.width, found.height) == (30, 20)

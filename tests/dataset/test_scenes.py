@@ -108,14 +108,34 @@ def test_a_sliver_of_a_defect_is_not_asked_for():
 def test_a_frame_smaller_than_a_tile_is_padded_with_grey(tmp_path):
     boxes = (Box(x1=2, y1=2, x2=8, y2=6, label="dent"),)
     index = Index.build(tmp_path, [written(tmp_path, "a.png", np.full((20, 30, 3), 50, np.uint8), boxes=boxes)])
-    tiled = {"height": 32, "width": 64, "tiles": {"overlap": 8}}
+    tiled = {"height": 64, "width": 64, "tiles": {"overlap": 8}}
     for training in (True, False):
         scene = made(index, training=training, augment=[], input=tiled)[0, 0]
-        assert scene.image.shape == (32, 64, 3)
+        assert scene.image.shape == (64, 64, 3)
         assert (scene.image[:20, :30] == 50).all()
         assert (scene.image[20:] == image.PAD_GREY).all()
         assert scene.types[20:].sum() == 0
         assert scene.boxes.corners.tolist() == [[2, 2, 8, 6]]
+
+
+@pytest.mark.parametrize(("height", "width"), [(70, 100), (64, 97), (33, 64)])
+def test_patches_of_tiled_frames_show_what_tiles_show(tmp_path, height, width):
+    """Tiles lie on a grid of 32 pixels, so that the last ones reach beyond the frame: that too is trained on."""
+    rows, columns = np.indices((height, width))
+    picture = np.dstack([rows, columns, np.full_like(rows, 200)])
+    index = Index.build(tmp_path, [written(tmp_path, "a.png", picture.astype(np.uint8))])
+    scenes = made(index, augment=[], input={"height": 64, "width": 64, "tiles": {"overlap": 8}})
+    windows = image.plan((height, width), (64, 64), 8)
+    tops, lefts = set(), set()
+    for epoch in range(300):
+        scene = scenes[epoch, 0]
+        top, left = (int(value) for value in scene.image[0, 0, :2])
+        tops.add(top)
+        lefts.add(left)
+        assert np.array_equal(scene.image, image.cut(scenes.whole(0).image, image.Window(top, left), (64, 64)))
+        assert not scene.types.any()
+    assert {max(tops), max(lefts)} == {windows[-1].top, windows[-1].left}
+    assert min(tops) == min(lefts) == 0
 
 
 @pytest.mark.parametrize("cache", [True, False])
@@ -131,9 +151,9 @@ def test_randomness_hangs_on_seed_epoch_and_sample_alone(index, cache):
 
 
 def test_other_parts_are_neither_augmented_nor_new_each_epoch(index):
-    scenes = made(index, training=False, input={"height": 32, "width": 32, "tiles": {"overlap": 8}})
+    scenes = made(index, training=False, input={"height": 64, "width": 64, "tiles": {"overlap": 8}})
     same(scenes[0, 1], scenes[7, 1])
-    assert scenes[0, 1].image.shape == (32, 32, 3)
+    assert scenes[0, 1].image.shape == (64, 64, 3)
 
 
 def test_what_lies_in_an_ignored_region_is_not_taught(index):
@@ -192,7 +212,7 @@ def test_a_batch_holds_the_boxes_of_each_image(index):
 def test_frames_cut_at_their_own_size_are_counted_at_it(tmp_path):
     sizes = ((40, 40), (200, 300))
     samples = [written(tmp_path, f"{h}.png", np.full((h, w, 3), h, np.uint8)) for h, w in sizes]
-    scenes = made(Index.build(tmp_path, samples), input={"height": 32, "width": 32, "tiles": {"overlap": 8}})
+    scenes = made(Index.build(tmp_path, samples), input={"height": 64, "width": 64, "tiles": {"overlap": 8}})
     whole = [scenes.whole(number) for number in range(2)]
     assert scenes._bytes(whole[0]) == pytest.approx(sum(one.bytes for one in whole))
 

@@ -33,8 +33,7 @@ class Colours(nn.Module):
 
 
 def _calibrator(scale: float, bias: float) -> calibrate.Calibrator:
-    bare = calibrate.untouched(TYPES)
-    return calibrate.replaced(bare, np.full(TYPES, scale), np.full(TYPES, bias), "platt", 9)
+    return calibrate.of_types(np.full(TYPES, scale), np.full(TYPES, bias), 9)
 
 
 def _model(kind: str, *, pair: bool = False) -> ContractModel:

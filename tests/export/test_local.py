@@ -1,5 +1,7 @@
 """Thresholds, edges and figures of the tasks that say where, where data are few or odd."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -87,6 +89,22 @@ def test_maps_above_their_edge_say_nothing_where_the_frame_reaches_no_threshold(
 
     assert (figures(0.9)["instance_recall"], figures(0.9)["invented_per_image"]) == (0, 0)
     assert (figures(0.3)["instance_recall"], figures(0.3)["invented_per_image"]) == (1, 0.75)
+
+
+@pytest.mark.parametrize(("by", "expected"), [("boxes", 1.0), ("regions", 64 / (4 * SIDE * SIDE))])
+def test_what_the_gate_of_int8_asks_of_places_is_what_is_measured(tmp_path, by, expected) -> None:
+    drawn = Boxes(np.array([[0, 0, 8, 8]], np.float32), np.array([0.9], np.float32), np.zeros(1, np.int64))
+    outputs, index = _part(tmp_path, [(0.9, 0.1)] * 4, Boxes.empty() if by == "regions" else drawn)
+    if by == "boxes":  # on the first image alone is a defect
+        rest = tuple(replace(reading, boxes=Boxes.empty()) for reading in outputs.readings[1:])
+        outputs = replace(outputs, readings=(outputs.readings[0], *rest))
+    edges = dict.fromkeys(CLASSES, 0.3) if by == "regions" else {}
+    located = {"locate": Locate(by=by, peaks=dict.fromkeys(CLASSES, 0.5), edges=edges), "classes": CLASSES}
+    manifest = bundle_factory.manifest()
+    policy = Policy(exclusive=False, good_known=True, thresholds={ANY_DEFECT: Threshold(ng=0.5, review=0.5)})
+    manifest = manifest.model_copy(update={**located, "policy": policy})
+    assert local.places(outputs, index, manifest) == pytest.approx(expected)
+    assert local.places(outputs, index, manifest.model_copy(update={"locate": None})) is None
 
 
 def test_figures_of_no_image(tmp_path) -> None:

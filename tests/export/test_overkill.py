@@ -6,23 +6,37 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sightline.errors import DataError
-from sightline.export.overkill import Peaks, instance_recall_at_overkill, overkill_figure, peaks_of
+from sightline.export.overkill import Peaks, overkill_figure, peaks_of
 
-GOOD = [(True, heat, ()) for heat in (0.1, 0.2, 0.3, 0.9)]
+
+def _good(*heats: float) -> list[Peaks]:
+    return [Peaks(True, heat, (), f"good {n}") for n, heat in enumerate(heats)]
+
+
+def _bad(*peaks: float) -> Peaks:
+    return Peaks(False, max(peaks), peaks, f"bad {peaks}")
+
+
+def _recall(rows: list[Peaks], overkill: float) -> float | None:
+    metric = overkill_figure("recall", rows, overkill)
+    return None if metric is None else metric.value
+
+
+GOOD = _good(0.1, 0.2, 0.3, 0.9)
 
 
 def test_by_hand() -> None:
-    rows = [*GOOD, (False, 0.95, (0.95, 0.5, 0.3)), (False, 0.1, (0.1,))]
-    assert instance_recall_at_overkill(rows, 0) == 0.25
-    assert instance_recall_at_overkill(rows, 0.25) == 0.5
-    assert instance_recall_at_overkill(rows, 0.24) == 0.25
-    assert instance_recall_at_overkill(rows, 0.5) == 0.75
+    rows = [*GOOD, _bad(0.95, 0.5, 0.3), _bad(0.1)]
+    assert _recall(rows, 0) == 0.25
+    assert _recall(rows, 0.25) == 0.5
+    assert _recall(rows, 0.24) == 0.25
+    assert _recall(rows, 0.5) == 0.75
 
 
 def test_without_a_good_image_or_an_instance_there_is_none() -> None:
-    assert instance_recall_at_overkill(GOOD, 0.01) is None
-    assert instance_recall_at_overkill([(False, 0.5, (0.5,))], 0.01) is None
-    assert instance_recall_at_overkill([], 0.01) is None
+    assert _recall(GOOD, 0.01) is None
+    assert _recall([_bad(0.5)], 0.01) is None
+    assert _recall([], 0.01) is None
 
 
 @given(
@@ -31,15 +45,15 @@ def test_without_a_good_image_or_an_instance_there_is_none() -> None:
     st.floats(0, 0.99),
 )
 def test_it_is_the_best_recall_of_all_allowed_thresholds(good, peaks, overkill) -> None:
-    rows = [*((True, float(heat), ()) for heat in good), (False, 8.0, tuple(map(float, peaks)))]
+    rows = [*_good(*map(float, good)), _bad(*map(float, peaks))]
     allowed = [limit for limit in np.arange(-0.5, 9) if np.mean(np.array(good) >= limit) <= overkill + 1e-12]
-    assert instance_recall_at_overkill(rows, overkill) == pytest.approx(np.mean(np.array(peaks) >= min(allowed)))
+    assert _recall(rows, overkill) == pytest.approx(np.mean(np.array(peaks) >= min(allowed)))
 
 
 @pytest.mark.parametrize("overkill", [-0.1, 1.0, float("nan")])
 def test_a_share_that_leaves_no_good_image_is_refused(overkill: float) -> None:
     with pytest.raises(DataError, match="from 0 to below 1"):
-        instance_recall_at_overkill(GOOD, overkill)
+        _recall(GOOD, overkill)
 
 
 def test_the_figure_has_an_interval_over_groups() -> None:
@@ -48,7 +62,6 @@ def test_the_figure_has_an_interval_over_groups() -> None:
     rows += [Peaks(False, 3.0, tuple(random.normal(1.5, 1, 3).tolist()), f"bad {n}") for n in range(40)]
     metric = overkill_figure("recall_at_5", rows, 0.05)
     assert metric is not None
-    assert metric.value == instance_recall_at_overkill(rows, 0.05)
     assert metric.low < metric.value < metric.high
     assert 0.1 < metric.high - metric.low < 0.7
     assert metric.count == 80

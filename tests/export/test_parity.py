@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from sightline.boxes import Boxes, joined
+from sightline.bundle.manifest import Parity
 from sightline.errors import ExportError
 from sightline.export.parity import check
 from sightline.export.sweep import Outputs
@@ -26,8 +27,13 @@ def _outputs(scores: list[float], *, heat: float = 0.0, boxes: list[Boxes] | Non
     return Outputs(tuple(Sample(path=f"{n}.png", labels=("dent",)) for n in range(len(scores))), column, readings)
 
 
+def _checked(trained: Outputs, exported: Outputs) -> Parity:
+    verdicts = ([POLICY.decide(row, ("dent",)) for row in outputs.scores] for outputs in (trained, exported))
+    return check(trained, exported, *verdicts)
+
+
 def _check(trained: list[float], exported: list[float]) -> float:
-    return check(_outputs(trained), _outputs(exported), POLICY, ("dent",)).largest_score_difference
+    return _checked(_outputs(trained), _outputs(exported)).largest_score_difference
 
 
 def _box(left: float, score: float = 0.9, number: int = 0) -> Boxes:
@@ -58,22 +64,22 @@ def test_a_score_that_is_no_number_is_refused() -> None:
 
 def test_maps_that_differ_are_refused() -> None:
     with pytest.raises(ExportError, match=r"0\.png: score 0, map 0\.01"):
-        check(_outputs([0.1]), _outputs([0.1], heat=0.01), POLICY, ("dent",))
+        _checked(_outputs([0.1]), _outputs([0.1], heat=0.01))
 
 
 def test_boxes_may_lie_half_a_pixel_apart_and_no_more() -> None:
     one, near = _outputs([0.1], boxes=[_box(1)]), _outputs([0.1], boxes=[_box(1.25)])
-    assert check(one, near, POLICY, ("dent",)).largest_box_shift == pytest.approx(0.25)
+    assert _checked(one, near).largest_box_shift == pytest.approx(0.25)
     with pytest.raises(ExportError, match=r"boxes 1 px"):
-        check(one, _outputs([0.1], boxes=[_box(2)]), POLICY, ("dent",))
+        _checked(one, _outputs([0.1], boxes=[_box(2)]))
 
 
 @pytest.mark.parametrize("other", [Boxes.empty(), _box(1, number=1), _box(1, score=0.8)])
 def test_a_box_that_is_not_there_in_both_is_refused(other: Boxes) -> None:
     with pytest.raises(ExportError, match="boxes inf px"):
-        check(_outputs([0.1], boxes=[_box(1)]), _outputs([0.1], boxes=[other]), POLICY, ("dent",))
+        _checked(_outputs([0.1], boxes=[_box(1)]), _outputs([0.1], boxes=[other]))
 
 
 def test_boxes_in_another_order_are_the_same() -> None:
     some, swapped = joined([_box(1), _box(4)]), joined([_box(4), _box(1)])
-    assert check(_outputs([0.1], boxes=[some]), _outputs([0.1], boxes=[swapped]), POLICY, ("dent",)).verdict_flips == 0
+    assert _checked(_outputs([0.1], boxes=[some]), _outputs([0.1], boxes=[swapped])).verdict_flips == 0

@@ -15,7 +15,9 @@ from sightline import image
 from sightline.bundle import Bundle
 from sightline.errors import ExportError
 from sightline.export import quantize
+from sightline.export.evaluate import Scored
 from sightline.export.quantize import Limits, Shown, compare, gate, quantized
+from sightline.index import Sample
 from sightline.runtime.session import Session
 from sightline.verdict import ANY_DEFECT, Policy, Threshold
 
@@ -184,20 +186,25 @@ class TestQuantized:
         bundle = Bundle.open(ROOT / "models" / "steel-strip-1.0.0")
         files = sorted((real_data / "x-sdd").rglob("*.jpg"))[::20]
         spec = bundle.manifest.input
-        pictures = np.stack([image.prepare(image.read(path, bits=spec.bits), spec) for path in files])
+        pictures = np.stack([image.view(image.read(path, bits=spec.bits), spec).image for path in files])
         full, small = bundle.model().file, quantized(bundle.model().file, map(Shown, pictures[::3]))
         assert len(small) < 0.35 * len(full)
         others = np.delete(pictures, np.s_[::3], axis=0)
         scores = [Session(data).run(others)[0] for data in (full, small)]
-        defective = np.ones(len(others), bool)
-        agreement = compare("calibrate", *scores, defective, bundle.manifest.policy, bundle.manifest.classes)
+        manifest = bundle.manifest
+        parts = [_scored(some, [True] * len(others), manifest.classes, manifest.policy) for some in scores]
+        agreement = compare("calibrate", *parts)
         assert agreement.verdict_flips <= 2
         assert agreement.auroc is None  # no frame is good
 
 
-def _compare(full, small, defective):
-    columns = (np.array(scores, np.float32)[:, None] for scores in (full, small))
-    return compare("calibrate", *columns, np.array(defective), POLICY, ("dent",))
+def _scored(scores, defective, classes=("dent",), policy=POLICY):
+    samples = tuple(Sample(path=f"{n}.png", labels=classes[:1] if bad else ()) for n, bad in enumerate(defective))
+    return Scored(samples, np.array(scores, np.float32).reshape(len(samples), len(classes)), classes, policy)
+
+
+def _compare(full, small, defective, places=(None, None)):
+    return compare("calibrate", _scored(full, defective), _scored(small, defective), places)
 
 
 class TestGate:
@@ -219,8 +226,21 @@ class TestGate:
         assert (agreement.auroc, agreement.auroc_int8) == (1.0, 0.75)
 
     def test_another_type_named_is_another_verdict(self):
-        full, small = np.array([[0.9, 0.8]], np.float32), np.array([[0.8, 0.9]], np.float32)
-        assert compare("test", full, small, np.array([True]), POLICY, ("dent", "stain")).verdict_flips == 1
+        full, small = (_scored([row], [True], ("dent", "stain")) for row in ([0.9, 0.8], [0.8, 0.9]))
+        assert compare("test", full, small).verdict_flips == 1
+
+    @pytest.mark.parametrize(
+        ("places", "reason"),
+        [
+            ((0.95, 0.945), ""),
+            ((None, None), ""),
+            ((0.95, 0.9), "the figure of single defects fell by 0.0500 of 0.01, to 0.9000"),
+            ((0.95, None), "the figure of single defects was 0.9500 and cannot be told any more"),
+        ],
+    )
+    def test_places_that_are_lost_are_said(self, places, reason):
+        agreement = _compare([0.1, 0.9], [0.1, 0.9], [False, True], places)
+        assert gate(agreement) == reason
 
     @pytest.mark.parametrize(
         ("small", "limits", "reason"),
@@ -231,7 +251,11 @@ class TestGate:
             ([0.1, 0.6, 0.4, 0.9], Limits(auroc_loss=1), "2 of 4 verdicts changed, 1.0% may, or a single one"),
             ([0.1, 0.6, 0.4, 0.9], Limits(flips=0.5, auroc_loss=1), ""),
             ([0.1, 0.45, 0.3, 0.9], Limits(flips=1), "AUROC fell by 0.2500 of 0.005, to 0.7500"),
-            ([0.1, float("nan"), 0.8, 0.9], Limits(flips=1), "a score differs by 1.000 of 0.5"),
+            (
+                [0.1, float("nan"), 0.8, 0.9],
+                Limits(flips=1),
+                "a score differs by 1.000 of 0.5; AUROC was 1.0000 and cannot be told any more",
+            ),
         ],
     )
     def test_what_is_beyond_a_limit_is_said(self, small, limits, reason):
@@ -243,4 +267,4 @@ class TestGate:
         assert gate(agreement) == ""
 
     def test_on_no_image_nothing_passes(self):
-        assert "holds no image" in gate(_compare([], [], np.zeros(0, bool)))
+        assert "holds no image" in gate(_compare([], [], []))

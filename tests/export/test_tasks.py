@@ -41,6 +41,7 @@ def _write(root: Path, labels, *, side=SIDE, template=False, lacking="", count=2
         (root / f"{name}.png").write_bytes(content)
         if template:
             whole = render(number, defects=(), severity=1.0, size=(side, side)).image
+            whole[0, 0] ^= 1  # for a frame is not compared with itself
             (root / f"{name}-template.png").write_bytes(image.png(whole))
             row["template"] = f"{name}-template.png"
         if shown:

@@ -231,21 +231,21 @@ class TestPrepare:
         for top, left in zip(rng.integers(0, rows - 6, 60), rng.integers(0, columns - 6, 60), strict=True):
             frame = np.full((rows, columns, 3), 150, np.uint8)
             frame[top : top + 6, left : left + 6] -= contrast
-            kept.append(150 - int(image.prepare(frame, Preprocess()).min()))
+            kept.append(150 - int(image.view(frame, Preprocess()).image.min()))
             sampled.append(150 - int(cv2.resize(frame, (224, 224), interpolation=cv2.INTER_LINEAR).min()))
         assert min(kept) >= 0.08 * contrast, sorted(kept)[:5]
         assert sum(value == 0 for value in sampled) > 10, "the trap is gone: the rule for resizing could be looser"
 
     def test_pad_keeps_the_aspect_and_stretch_fills(self):
         frame = np.full((50, 100, 3), 200, np.uint8)
-        padded = image.prepare(frame, Preprocess(height=64, width=64, fit="pad"))
+        padded = image.view(frame, Preprocess(height=64, width=64, fit="pad")).image
         assert (padded[16:48] == 200).all()
         assert (padded[:16] == 114).all()
         assert (padded[48:] == 114).all()
-        assert (image.prepare(frame, Preprocess(height=64, width=64)) == 200).all()
+        assert (image.view(frame, Preprocess(height=64, width=64)).image == 200).all()
 
     def test_grey_takes_the_tint_away(self, picture):
-        prepared = image.prepare(picture, Preprocess(height=48, width=64, colour="grey"))
+        prepared = image.view(picture, Preprocess(height=48, width=64, colour="grey")).image
         assert (prepared[..., 0] == prepared[..., 1]).all()
         assert (prepared[..., 0] == prepared[..., 2]).all()
         assert prepared[0, 0, 0] == round(0.299 * RED[0] + 0.587 * RED[1] + 0.114 * RED[2])
@@ -253,7 +253,7 @@ class TestPrepare:
     def test_one_axis_shrinks_while_the_other_grows(self):
         frame = np.full((2000, 20, 3), 90, np.uint8)
         frame[1003:1007] = 0  # would be skipped by sampling
-        prepared = image.prepare(frame, Preprocess(height=64, width=64))
+        prepared = image.view(frame, Preprocess(height=64, width=64)).image
         assert prepared.shape == (64, 64, 3)
         assert prepared.min() < 80
 
@@ -261,7 +261,7 @@ class TestPrepare:
     @pytest.mark.parametrize("fit", ["pad", "stretch"])
     def test_extreme_shapes(self, shape, fit):
         spec = Preprocess(fit=fit)
-        assert image.prepare(np.full((*shape, 3), 7, np.uint8), spec).shape == (224, 224, 3)
+        assert image.view(np.full((*shape, 3), 7, np.uint8), spec).image.shape == (224, 224, 3)
         assert image.place(shape, spec).heat_to_frame(np.ones((7, 7), np.float32)).shape == shape
 
     @given(
@@ -282,7 +282,7 @@ class TestPrepare:
         width = 0.06 * np.array(shape)
         blob = np.exp(-0.5 * (((rows - centre[0]) / width[0]) ** 2 + ((columns - centre[1]) / width[1]) ** 2))
         frame = np.repeat((255 * blob).astype(np.uint8)[..., None], 3, axis=2)
-        prepared = image.prepare(frame, spec)
+        prepared = image.view(frame, spec).image
         top, left, height, breadth = image.content(shape, spec)
         inside = prepared[top : top + height, left : left + breadth, 0]
         assert np.allclose(_centre(inside), place, atol=0.02 + 1 / min(height, breadth))
@@ -354,10 +354,50 @@ def test_evened_light_keeps_a_stain_that_local_light_takes_away() -> None:
     assert apart["local"] < apart["frame"] / 2
 
 
+def _uneven(height: int, width: int) -> np.ndarray:
+    """A brushed surface with a dark stripe, RGB, brighter towards one corner."""
+    rng = np.random.default_rng(0)
+    rows, columns = np.mgrid[:height, :width]
+    shown = 90 + 80 * (rows / height) * (columns / width) + cv2.blur(rng.normal(0, 60, (height, width)), (15, 1))
+    shown[height // 3 : height // 3 + 40] -= 30
+    return np.repeat(np.clip(shown, 0, 255).astype(np.uint8)[..., None], 3, axis=2)
+
+
+def _evened_plainly(frame: np.ndarray) -> np.ndarray:
+    """Local light as it is defined: mean and spread in a Gaussian window around each pixel, at full size."""
+
+    def around(values: np.ndarray) -> np.ndarray:
+        return cv2.GaussianBlur(values, (0, 0), min(frame.shape[:2]) / 8, borderType=cv2.BORDER_REFLECT)
+
+    values = frame.astype(np.float32)
+    apart = values - around(values.mean(axis=2))[..., None]
+    spread = np.sqrt(around((apart * apart).mean(axis=2)))
+    return np.clip(np.rint(apart * (38.25 / np.maximum(spread, 2))[..., None] + 127.5), 0, 255)
+
+
+@pytest.mark.parametrize(("shape", "off"), [((96, 128), 0), ((512, 700), 0), ((513, 600), 1), ((700, 900), 1)])
+def test_local_light_of_a_large_frame_is_what_it_is_of_a_small_one(shape: tuple[int, int], off: int) -> None:
+    frame = _uneven(*shape)
+    assert np.abs(image.evened(frame, "local") - _evened_plainly(frame)).max() <= off
+
+
+def test_local_light_takes_time_by_the_size_of_a_frame_and_no_more(monkeypatch) -> None:
+    """The window's cost, pixels times its width, is what it is of a frame of 512 pixels at most."""
+    blurred, blur = [], cv2.GaussianBlur
+
+    def counted(values: np.ndarray, size: tuple[int, int], sigma: float, **more: float) -> np.ndarray:
+        blurred.append(values.size * sigma)
+        return blur(values, size, sigma, **more)
+
+    monkeypatch.setattr(cv2, "GaussianBlur", counted)
+    image.evened(_uneven(1800, 2000), "local")
+    assert max(blurred) <= 512 * 512 * 64
+
+
 def test_light_is_evened_inside_the_frame_and_not_in_its_padding() -> None:
     spec = Preprocess(height=64, width=64, fit="pad", light="frame")
     frame = np.random.default_rng(1).integers(0, 60, (32, 64, 3), np.uint8)
-    made = image.prepare(frame, spec)
+    made = image.view(frame, spec).image
     assert (made[:16] == 114).all()
     assert abs(made[16:48].mean() - 127.5) < 2
 

@@ -8,13 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sightline.config import Preprocess
 from sightline.config.align import Align
 from sightline.errors import ImageError
-from sightline.image import Registration, back, best, register, warp
+from sightline.image import Registration, back, best, register, view, warp
 from sightline.synth import render
 
 MARGIN, SIZE = 64, 256
-ALIGN = Align()
+ALIGN = Align(coverage=0.5)
+"""Frames here are no larger than their templates, so that a part of each is out of view once they are moved."""
 
 
 @cache
@@ -63,6 +65,16 @@ def boards(seed):
     return picture
 
 
+def long_part(height, width):
+    """A strip of holes and marks."""
+    rng = np.random.default_rng(2)
+    picture = np.full((height, width, 3), 90, np.uint8)
+    for _ in range(height * width // 800):
+        (x, y), radius = (int(rng.integers(0, side)) for side in (width, height)), int(rng.integers(4, 14))
+        cv2.circle(picture, (x, y), radius, rng.integers(20, 255, 3).tolist(), -1)
+    return picture
+
+
 class TestFit:
     @pytest.mark.parametrize("light", [0.6, 1.0, 1.5])
     @pytest.mark.parametrize(
@@ -84,13 +96,13 @@ class TestFit:
 
     def test_shifts_alone(self):
         moved = motion(-17.6, 8.2)
-        found = register(photographed(part(1), moved), template(1), Align(motion="translation"))
+        found = register(photographed(part(1), moved), template(1), Align(motion="translation", coverage=0.5))
         assert error(found, moved) < 0.3
         assert np.array_equal(found.matrix[:2, :2], np.eye(2))
 
     def test_a_tilted_part(self):
         moved = motion(11, -6, 2, tilt=(1e-4, -6e-5))
-        align = Align(motion="homography")
+        align = Align(motion="homography", coverage=0.5)
         assert error(register(photographed(part(4), moved), template(4), align), moved) < 0.5
 
     def test_frame_and_template_of_unlike_sizes_are_compared_from_centre_to_centre(self):
@@ -116,9 +128,67 @@ class TestFit:
         assert np.array_equal(first.matrix, second.matrix)
         assert first.quality == second.quality
 
-    def test_coverage_is_the_share_of_the_template_in_the_frame(self):
-        found = register(photographed(part(3), motion(32, 0)), template(3), ALIGN)
-        assert found.coverage == pytest.approx(1 - 32 / SIZE, abs=0.01)
+    @pytest.mark.parametrize("size", [(200, 2048), (2048, 200), (60, 1900), (40, 1270)])
+    def test_a_long_part(self, size):
+        picture = long_part(size[0] + 2 * MARGIN, size[1] + 2 * MARGIN)
+        moved = np.eye(3)
+        moved[:2] = cv2.getRotationMatrix2D(((size[1] - 1) / 2, (size[0] - 1) / 2), 0.7, 1)
+        moved[:2, 2] += 9.3, -6.4
+        found = register(photographed(picture, moved, 1.2, size), picture[MARGIN:-MARGIN, MARGIN:-MARGIN], ALIGN)
+        ends = np.array([[0, 0], [size[1] - 1, size[0] - 1]], np.float64)
+        true = cv2.perspectiveTransform(ends[None], moved)[0]
+        assert np.linalg.norm(back(ends, found) - true, axis=1).max() < 0.3
+
+
+class TestCoverage:
+    def shifted(self):
+        """A part of whose template the first eighth of the columns is not in the frame."""
+        return photographed(part(3), motion(-32, 0)), template(3)
+
+    def test_it_is_the_share_of_the_template_in_the_frame(self):
+        assert register(*self.shifted(), ALIGN).coverage == pytest.approx(1 - 32 / SIZE, abs=0.01)
+
+    def test_a_frame_that_shows_too_little_is_refused_with_what_is_out_of_view_and_what_to_do(self):
+        told = r"12\.\d% of what is inspected of the template is out of view, at most 5% may be; .*more of the part"
+        with pytest.raises(ImageError, match=told + r".*input\.roi.*lower input\.align\.coverage"):
+            register(*self.shifted(), Align())
+        with pytest.raises(
+            ImageError, match=r"one of 1 templates, and none does; cap: .* 12\.\d% of what is inspected"
+        ):
+            best(self.shifted()[0], {"cap": template(3)}, Align())
+
+    @pytest.mark.parametrize(
+        ("settings", "share"),
+        [
+            ({"roi": ((64, 20), (240, 20), (240, 240), (64, 240))}, 1),
+            ({"ignore": (((0, 0), (40, 0), (40, SIZE), (0, SIZE)),)}, 1),
+            ({"roi": ((0, 0), (80, 0), (80, SIZE), (0, SIZE))}, 0.6),
+            ({"roi": ((0, 0), (128, 0), (128, 64), (0, 64)), "ignore": (((0, 0), (0, 64), (16, 64), (16, 0)),)}, 6 / 7),
+        ],
+    )
+    def test_what_nobody_looks_at_may_be_out_of_view(self, settings, share):
+        frame, whole = self.shifted()
+        spec = Preprocess(height=64, width=64, **settings)
+        assert register(frame, whole, ALIGN, spec).coverage == pytest.approx(share, abs=0.03)
+        name, found = best(frame, {"cap": whole}, ALIGN, spec)
+        assert (name, found.coverage) == ("cap", pytest.approx(share, abs=0.03))
+        if share == 1:
+            register(frame, whole, Align(), spec)
+        else:
+            with pytest.raises(ImageError, match="is out of view"):
+                register(frame, whole, Align(), spec)
+
+    def test_the_view_of_a_frame_is_refused_by_what_its_region_shows(self):
+        frame, whole = self.shifted()
+        left, right = (((x, 0), (x + 128, 0), (x + 128, SIZE), (x, SIZE)) for x in (0, 128))
+        view(frame, Preprocess(height=64, width=64, align=Align(), roi=right), whole)
+        with pytest.raises(ImageError, match=r"25\.\d% of what is inspected .* is out of view"):
+            view(frame, Preprocess(height=64, width=64, align=Align(), roi=left), whole)
+
+    def test_a_region_that_the_template_does_not_hold(self):
+        spec = Preprocess(height=64, width=64, roi=((0, 0), (300, 0), (300, 300)))
+        with pytest.raises(ImageError, match="expected an image of at least 300 x 300 pixels"):
+            register(*self.shifted(), ALIGN, spec)
 
 
 class TestRefusal:
@@ -150,23 +220,24 @@ class TestRefusal:
 
     def test_a_part_beyond_reach_or_turn(self):
         with pytest.raises(ImageError):
-            register(photographed(part(3), motion(50, 0)), template(3), Align(reach=20))
+            register(photographed(part(3), motion(50, 0)), template(3), Align(reach=20, coverage=0.5))
         with pytest.raises(ImageError):
             register(photographed(part(3), motion(0, 0, 15)), template(3), ALIGN)
         with pytest.raises(ImageError, match=r"10\.\d px and .* degrees off, at most 10 px and 6 degrees"):
-            register(photographed(part(3), motion(10.6, 0)), template(3), Align(reach=10))
-
-    def test_too_small_a_share_of_the_template(self):
-        with pytest.raises(ImageError, match=r"at least 90% of the template, got 8\d%"):
-            register(photographed(part(3), motion(40, 0)), template(3), Align(coverage=0.9))
+            register(photographed(part(3), motion(10.6, 0)), template(3), Align(reach=10, coverage=0.5))
 
     def test_less_agreement_than_asked_for(self):
         with pytest.raises(ImageError, match=r"quality of at least 0\.999, got 0\.9"):
             register(photographed(part(3), motion(3, 4)), template(3), Align(quality=0.999))
 
     def test_a_picture_that_is_too_small(self):
-        with pytest.raises(ImageError, match="at least 32 pixels each way, got 20 x 256"):
-            register(template(3)[:20], template(3), ALIGN)
+        with pytest.raises(ImageError, match="a frame of at least 16 pixels each way, got 256 x 12"):
+            register(template(3)[:12], template(3), ALIGN)
+
+    def test_a_picture_that_is_too_long(self):
+        strip = long_part(40, 1300)
+        with pytest.raises(ImageError, match=r"too long to be registered: .* at most 32 times .* frame of 1300 x 40"):
+            register(strip, strip, ALIGN)
 
 
 class TestWarp:

@@ -70,3 +70,14 @@ def test_a_frame_that_fits_none_is_refused(variants):
     noise = np.random.default_rng(0).integers(0, 256, (256, 256, 3), np.uint8)
     with pytest.raises(ImageError, match="expected a frame that fits one of 2 templates"):
         Templates(variants, "match", ALIGNED).of(noise)
+
+
+def test_what_is_out_of_view_counts_only_where_it_is_inspected(variants):
+    frame = part(1).copy()
+    frame[:, :-24] = frame[:, 24:].copy()  # the part lies 24 pixels to the left, and as much of it is out of view
+    with pytest.raises(ImageError, match=r"left: .* 9\.\d+% of what is inspected of the template is out of view"):
+        Templates(variants, "match", ALIGNED).of(frame)
+    right = ((64.0, 0.0), (256.0, 0.0), (256.0, 256.0), (64.0, 256.0))
+    found, registration = Templates(variants, "match", ALIGNED.model_copy(update={"roi": right})).of(frame)
+    assert found is variants["left"]
+    assert registration.coverage > 0.98

@@ -1,11 +1,13 @@
 """A frame seen through tiles tells what the frame itself would tell: nothing missed, nothing twice, no seams."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sightline.boxes import Boxes, iou, overlaps
+from sightline.boxes import Boxes, iou, joined, overlaps
 from sightline.errors import ConfigError
 from sightline.image import Blend, Window, cut, merge, plan
 
@@ -51,6 +53,11 @@ def look(truth, shape, tile, overlap):
         visible = (corners[:, 2] > corners[:, 0]) & (corners[:, 3] > corners[:, 1])
         seen.append((window, Boxes(corners, truth.scores, truth.classes).only(visible)))
     return seen
+
+
+def box(corners, score):
+    """One box of the first type."""
+    return Boxes(np.array([corners], np.float32), np.array([score], np.float32), np.zeros(1, np.int64))
 
 
 def assert_same(found, truth):
@@ -165,13 +172,13 @@ class TestMerge:
     @settings(max_examples=200)
     def test_things_up_to_the_overlap_come_out_once_and_whole(self, scene):
         shape, truth = scene
-        assert_same(merge(look(truth, shape, TILE, OVERLAP), TILE, shape, 0.5), truth)
+        assert_same(merge(look(truth, shape, TILE, OVERLAP), TILE, shape), truth)
 
     @given(scenes(longest=800))
     @settings(max_examples=200)
     def test_longer_things_become_one_box(self, scene):
         shape, truth = scene
-        assert_same(merge(look(truth, shape, TILE, OVERLAP), TILE, shape, 0.5), truth)
+        assert_same(merge(look(truth, shape, TILE, OVERLAP), TILE, shape), truth)
 
     @given(scenes(longest=300), st.integers(0, 2**32 - 1))
     def test_a_detector_that_is_a_little_off_finds_each_thing_once(self, scene, seed):
@@ -185,14 +192,14 @@ class TestMerge:
             told = boxes.only((boxes.corners[:, 2:] - boxes.corners[:, :2] >= 8).all(axis=1))
             moved = told.corners + rng.uniform(-1, 1, told.corners.shape).astype(np.float32)
             seen.append((window, Boxes(moved, told.scores, told.classes)))
-        found = merge(seen, TILE, shape, 0.5)
+        found = merge(seen, TILE, shape)
         assert len(found) == len(truth)
         if len(truth):
             assert (iou(truth.corners, found.corners).max(axis=1) > 0.75).all()
 
     def test_a_part_that_no_other_tile_shows_is_kept(self):
         part = Boxes(np.array([[180, 10, 192, 40]], np.float32), np.ones(1, np.float32), np.zeros(1, np.int64))
-        found = merge([(Window(0, 0), part), (Window(0, 128), Boxes.empty())], TILE, (160, 320), 0.5)
+        found = merge([(Window(0, 0), part), (Window(0, 128), Boxes.empty())], TILE, (160, 320))
         assert found.corners.tolist() == [[180, 10, 192, 40]]
 
     def test_a_long_thing_is_not_lost_to_a_small_one_upon_it(self):
@@ -201,13 +208,84 @@ class TestMerge:
             np.array([0.9, 0.8], np.float32),
             np.zeros(2, np.int64),
         )
-        assert_same(merge(look(truth, (160, 520), TILE, OVERLAP), TILE, (160, 520), 0.5), truth)
+        assert_same(merge(look(truth, (160, 520), TILE, OVERLAP), TILE, (160, 520)), truth)
 
     def test_boxes_end_with_the_frame(self):
         beyond = Boxes(np.array([[-9, 5, 80, 70], [60, 55, 90, 90]], np.float32), np.ones(2, np.float32), np.arange(2))
-        found = merge([(Window(0, 0), beyond)], TILE, (50, 70), 0.5)
+        found = merge([(Window(0, 0), beyond)], TILE, (50, 70))
         assert found.corners.tolist() == [[0, 5, 70, 50]]
 
     def test_nothing_found_is_no_box(self):
-        assert len(merge([], TILE, (100, 100), 0.5)) == 0
-        assert len(merge([(Window(0, 0), Boxes.empty())], TILE, (100, 100), 0.5)) == 0
+        assert len(merge([], TILE, (100, 100))) == 0
+        assert len(merge([(Window(0, 0), Boxes.empty())], TILE, (100, 100))) == 0
+
+
+class TestUnsure:
+    SHAPE, SIDE, LONG = (256, 448), (256, 256), (150.0, 100.0, 350.0, 120.0)
+
+    def seen(self, unsure, score):
+        """A defect of 200 px across the seam of two tiles, sure, and on each piece of it a whole, unsure box."""
+        truth = Boxes(np.array([self.LONG], np.float32), np.array([0.9], np.float32), np.zeros(1, np.int64))
+        parts = look(truth, self.SHAPE, self.SIDE, OVERLAP)
+        return [
+            (window, joined([boxes, box(corners, score)]))
+            for (window, boxes), corners in zip(parts, unsure, strict=True)
+        ]
+
+    @pytest.mark.parametrize("score", [0.01, 0.2, 0.44])
+    def test_a_sure_defect_across_a_seam_is_not_lost_to_unsure_boxes_around_its_pieces(self, score):
+        parts = self.seen([(140, 95, 253, 125), (3, 95, 170, 125)], score)
+        found = merge(parts, self.SIDE, self.SHAPE)
+        assert found.scores[0] == pytest.approx(0.9)
+        assert found.corners[0].tolist() == list(self.LONG)
+
+    def test_a_piece_is_left_out_where_another_tile_is_about_as_sure_of_the_whole(self):
+        whole = (160.0, 100.0, 220.0, 120.0)
+        parts = [(Window(0, 0), box((160, 100, 192, 120), 0.9)), (Window(0, 128), box((32, 100, 92, 120), 0.5))]
+        found = merge(parts, TILE, (160, 320))
+        assert found.corners.tolist() == [list(whole)]
+
+
+class TestMany:
+    """Boxes of a large frame are many only where most say nothing."""
+
+    SHAPE, SIDE = (3648, 5472), (512, 512)
+
+    def noise(self, each, types=1):
+        """Unsure boxes on every tile."""
+        rng = np.random.default_rng(0)
+        parts = []
+        for window in plan(self.SHAPE, self.SIDE, OVERLAP):
+            low = rng.uniform(4, 400, (each, 2))
+            corners = np.hstack([low, low + rng.uniform(8, 100, (each, 2))]).astype(np.float32)
+            scores = rng.uniform(0.01, 0.3, each).astype(np.float32)
+            parts.append((window, Boxes(corners, scores, rng.integers(0, types, each))))
+        return parts
+
+    def test_memory_does_not_grow_by_the_square_of_how_many_they_are(self):
+        parts = self.noise(each=30)
+        tracemalloc.start()
+        found = merge(parts, self.SIDE, self.SHAPE)
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        assert 500 < len(found) <= 1000
+        assert peak < 10e6
+
+    def test_what_is_sure_is_kept_and_so_is_the_little_of_another_type(self):
+        sure = Boxes(
+            np.array([[20, 30, 60, 80], [200, 210, 240, 230]], np.float32),
+            np.array([0.9, 0.005], np.float32),
+            np.array([0, 7]),
+        )
+        window, boxes = self.noise(each=20)[40]
+        parts = [*self.noise(each=20), (window, joined([boxes, sure]))]
+        found = merge(parts, self.SIDE, self.SHAPE)
+        moved = sure.corners + np.array([window.left, window.top] * 2, np.float32)
+        assert found.corners[0].tolist() == moved[0].tolist()
+        assert found.only(found.classes == 7).corners.tolist() == [moved[1].tolist()]
+
+    def test_all_that_a_tile_says_is_looked_at(self):
+        rows = np.arange(1200, dtype=np.float32)
+        low = np.column_stack([rows % 40 * 12, rows // 40 * 16])
+        given = Boxes(np.hstack([low, low + 10]), np.linspace(0.9, 0.1, 1200, dtype=np.float32), np.zeros(1200, int))
+        assert len(merge([(Window(0, 0), given)], self.SIDE, self.SIDE)) == 1200

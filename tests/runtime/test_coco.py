@@ -2,8 +2,12 @@
 
 import json
 
+import numpy as np
 import pytest
 
+from sightline import image
+from sightline.config.recipe import Data
+from sightline.dataset import marks, readers
 from sightline.errors import DataError
 from sightline.runtime.coco import CocoWriter
 from sightline.verdict import Defect, Outcome, Verdict
@@ -58,6 +62,33 @@ def test_defects_are_annotations_with_scores(written):
 def test_the_area_is_the_one_that_the_verdict_tells(written):
     content = written(verdict(Defect("dent", 0.9, (1.0, 2.0, 5.0, 8.0), area=7.0)))
     assert content["annotations"][0]["area"] == 7
+
+
+@pytest.mark.parametrize("kind", ["1x20", "2x2", "4x4", "10x10", "L", "ring"])
+def test_a_region_comes_back_from_our_own_reader_as_it_was(written, tmp_path, kind):
+    mask = np.zeros((30, 40), bool)
+    if kind == "L":
+        mask[5:20, 10:12] = mask[18:20, 10:25] = True
+    elif kind == "ring":
+        mask[5:20, 10:25] = True
+    else:
+        height, width = (int(side) for side in kind.split("x"))
+        mask[5 : 5 + height, 10 : 10 + width] = True
+    enclosed = mask.copy()
+    mask[8:17, 13:22] &= kind != "ring"
+    y, x = np.nonzero(mask)
+    corners = (float(x.min()), float(y.min()), float(x.max() + 1), float(y.max() + 1))
+    area, contour = float(mask.sum()), image.outline(mask)
+    content = written(verdict(Defect("dent", 0.9, corners, area, contour=contour)))
+    (mark,) = content["annotations"]
+    assert mark["area"] == enclosed.sum(), "the area is that of the outline"
+    (tmp_path / "a.png").write_bytes(image.png(np.zeros((30, 40), np.uint8)))
+    reader = {"kind": "coco", "file": "out/predictions.json", "images": "."}
+    index = readers.read(Data.model_validate({"root": tmp_path, "reader": reader}))
+    (sample,) = index.samples
+    assert [(box.x1, box.y1, box.x2, box.y2) for box in sample.boxes] == [corners]
+    sized = sample.model_copy(update={"width": 40, "height": 30})
+    assert np.array_equal(marks.types_map(sized, index) > 0, enclosed)
 
 
 def test_a_defect_without_a_place_is_a_crowd_over_the_frame(written):

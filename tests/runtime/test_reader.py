@@ -103,7 +103,7 @@ class TestTiles:
         reading, expected, _ = seen
         heat = reading.place.heat_to_frame(reading.maps[0])
         assert heat.shape == self.SHAPE
-        found = regions(heat, 0.3)
+        found = list(regions(heat, float(heat.max()), 0.6, 0.3))
         assert len(found) == len(expected)
         for left, top, right, bottom in expected.astype(int):
             assert heat[top:bottom, left:right].max() > 0.6
@@ -166,6 +166,24 @@ class TestOneLook:
         readings = Reader(Finder(), Preprocess(height=128, width=128)).read([Frame(frame) for frame in frames])
         assert [one.boxes.corners[0, :2].tolist() for one in readings] == [[20 * n, 10 * n] for n in range(1, 6)]
         assert Reader(Finder(), Preprocess(height=128, width=128)).read([]) == []
+
+    def test_a_template_or_variant_that_nobody_would_look_at_is_refused(self):
+        reader = Reader(Finder(), Preprocess(height=128, width=128))
+        frame, _ = planted((128, 128), [])
+        with pytest.raises(ImageError, match="takes no templates: expected a frame alone, got one with a template"):
+            reader.read([Frame(frame), Frame(frame, template=frame)])
+        with pytest.raises(ImageError, match=r"takes no templates: .* got one with the variant 'left'"):
+            reader.view(Frame(frame, variant="left"))
+
+    def test_a_frame_that_is_its_own_template_is_refused_and_one_that_differs_in_a_pixel_is_not(self):
+        spec = Preprocess(height=128, width=128)
+        reader = Reader(Finder(), spec, Templates({}, "name", spec), pair=True)
+        frame, _ = planted((128, 128), [])
+        with pytest.raises(ImageError, match="the template is the frame itself, pixel by pixel"):
+            reader.read([Frame(frame, template=frame.copy())])
+        other = frame.copy()
+        other[77, 5, 2] ^= 1
+        assert len(reader.read([Frame(frame, template=other)])) == 1
 
     def test_a_missing_template_and_one_of_another_size_are_said(self):
         spec = Preprocess(height=128, width=128)

@@ -5,6 +5,7 @@ import json
 import time
 import warnings
 from pathlib import Path
+from types import SimpleNamespace
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
@@ -171,6 +172,29 @@ def test_bytes_and_no_rows(model):
     assert list(served.predict(pd.DataFrame({"image": [red]}))["outcome"]) == ["NG"]
     nothing = served.unwrap_python_model().predict(None, pd.DataFrame({"image": []}))
     assert (len(nothing), "outcome" in nothing.columns) == (0, True)
+
+
+def test_templates_stand_beside_images(tmp_path):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # MLflow's own
+        from sightline.tracking.served import ServedBundle
+
+    plain, spotted = (bundle_factory.spotted((64, 64), spots) for spots in ((), ((20, 30, (255, 0, 0)),)))
+    path = bundle_factory.write_local_bundle(tmp_path / "b", pair=True, variants={"left": plain, "right": spotted})
+    served = ServedBundle()
+    served.load_context(SimpleNamespace(artifacts={"bundle": str(path)}))
+    frame, template = (base64.b64encode(image.png(picture)).decode() for picture in (spotted, plain))
+    rows = [
+        {"image": frame, "variant": "left"},
+        {"image": frame, "variant": "right"},
+        {"image": frame, "template": template},
+        {"image": frame},
+        {"image": frame, "template": "no image"},
+    ]
+    answers = served.predict(None, pd.DataFrame(rows))
+    assert list(answers["outcome"]) == ["NG", "OK", "NG", "NOT_INSPECTED", "NOT_INSPECTED"]
+    (defect,) = answers["defects"][0]
+    assert defect["area"] == pytest.approx(256, rel=0.1)
 
 
 def test_a_bundle_that_was_damaged_in_the_store_is_not_served(model):

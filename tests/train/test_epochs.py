@@ -71,7 +71,7 @@ def test_learns_and_keeps_the_best_epoch(new_run, parts):
     space = task.space
     assert (space.classes, space.good) == (("dent", "scratch"), True)
     samples = parts.part(Split.VALIDATE)
-    pictures = [image.prepare(image.read(parts.file(s)), run.recipe.input) for s in samples]
+    pictures = [image.view(image.read(parts.file(s)), run.recipe.input).image for s in samples]
     with torch.no_grad():
         logits, _ = network(torch.from_numpy(np.stack(pictures)))
     found = classify.figures(logits, torch.from_numpy(space.targets(samples)), multi_label=False)

@@ -54,7 +54,7 @@ class Defect:
         box: x1, y1, x2, y2 in pixels of the frame, where the method localises; else None.
         area: In pixels of the frame, where the method outlines it; else None.
         area_mm2: The same in mm², where the scale of the frames is known; else None.
-        contour: Its outline, x, y in pixels of the frame; empty where the method gives none.
+        contour: Its outline, x, y in pixels of the frame, along the edges of pixels; empty where the method gives none.
         mean: Of its pixels, where the method outlines it, the mean probability; else None.
     """
 
@@ -166,17 +166,18 @@ class Policy(BaseModel):
             scores: float32 (C,).
             classes: Names of the C types.
             located: The defects that were located, of a model that locates them: the verdict names them one by one, and
-                a type of which all are too small does not count. None of a model that does not.
+                a type of which none is large enough counts nowhere. None of a model that does not.
         """
         # Written so that NaN, which compares false with everything, counts as outside.
         if not ((scores >= -_ROUNDING) & (scores <= 1 + _ROUNDING)).all():
             return Verdict(Outcome.NOT_INSPECTED, ("the model answered with a value that is no probability",))
         named = {name: float(score) for name, score in zip(classes, scores, strict=True)}
-        reached = [self._reach(key, limit, scores, named) for key, limit in self.thresholds.items()]
-        if located is not None and self.minimum_area > 0:
+        counted = scores
+        if located is not None:
             located = [d for d in located if d.area is None or d.area >= self.minimum_area]
             large = {defect.label for defect in located}
-            reached = [row for row in reached if row[2] in large]
+            counted = np.where([name in large for name in classes], scores, np.float32(0))
+        reached = [self._reach(key, limit, counted, classes) for key, limit in self.thresholds.items()]
         for outcome in (Outcome.NG, Outcome.REVIEW):
             found = [(reason, label) for severity, reason, label in reached if severity is outcome]
             if found:
@@ -192,13 +193,13 @@ class Policy(BaseModel):
         return Verdict(Outcome.OK, (), (), named)
 
     def _reach(
-        self, key: str, limit: Threshold, scores: NDArray[np.float32], named: dict[str, float]
+        self, key: str, limit: Threshold, scores: NDArray[np.float32], classes: Sequence[str]
     ) -> tuple[Outcome, str, str]:
-        """What one threshold says of the frame: outcome, reason, and the defect type it names."""
+        """What one threshold says of the scores that count: outcome, reason, and the defect type it names."""
         if key == ANY_DEFECT:
-            score, what, label = float(self.defect_score(scores)), "defect score", max(named, key=named.__getitem__)
+            score, what, label = float(self.defect_score(scores)), "defect score", classes[int(scores.argmax())]
         else:
-            score, what, label = named[key], key, key
+            score, what, label = float(scores[list(classes).index(key)]), key, key
         if score >= limit.ng:
             return Outcome.NG, f"{what} {score:.3f} reaches the NG threshold {limit.ng:.3f}", label
         if score >= limit.review:

@@ -94,6 +94,10 @@ def test_a_good_category_marks_nothing(annotate, read):
         ({"image_id": 0, "category_id": 1, "bbox": [1, 2, 0, 3]}, r"annotations\[1\]: expected a box with an area"),
         ({"image_id": 0, "category_id": 1, "bbox": [50, 2, 9, 3]}, r"annotations\[1\]: .* inside the image of 40x30"),
         ({"image_id": 0, "category_id": 1, "segmentation": [[1, 2, 3, 4]]}, r"annotations\[1\]: expected an outline"),
+        (
+            {"image_id": 0, "category_id": 1, "bbox": [1, 1, 2, 2], "segmentation": [[50, 1, 60, 1, 60, 9]]},
+            r"annotations\[1\]: expected an outline with an area inside the image of 40x30, got one within 50, 1, 60",
+        ),
         ({"category_id": 1}, r"annotations\[1\]\.image_id: Field required"),
     ],
 )
@@ -125,6 +129,36 @@ def test_two_categories_with_one_id_are_refused(annotate, read):
 def test_annotations_without_images_say_so(annotate, read):
     annotate(images=[])
     with pytest.raises(DataError, match=r"annotations\.json: expected images, the list `images` is empty"):
+        read("coco")
+
+
+def test_an_annotation_that_stands_there_twice_counts_once(annotate, read, caplog):
+    mark = {"image_id": 0, "category_id": 1, "bbox": [1, 2, 4, 6], "segmentation": [[1, 2, 5, 2, 5, 8]]}
+    other = {**mark, "segmentation": [[1, 2, 5, 8, 1, 8]]}
+    annotate({"id": 1, **mark}, {"id": 2, **other}, {"id": 3, **mark}, {"id": 4, **mark, "image_id": 1})
+    assert [len(sample.boxes) for sample in read("coco").samples] == [2, 1]
+    assert "1 annotation left out, for the same stands there before: annotations[2] as annotations[0]" in caplog.text
+
+
+def test_a_box_apart_from_its_outlines_is_named(annotate, read):
+    outline = [1, 2, 5, 2, 5, 8]
+    mark = {"image_id": 0, "category_id": 1, "segmentation": [outline]}
+    annotate({**mark, "bbox": [5.5, 1, 3, 3]})  # a rounded one may just miss them
+    assert len(read("coco").samples[0].boxes) == 1
+    annotate({**mark, "id": 17, "bbox": [20, 1, 3, 3]})
+    with pytest.raises(
+        DataError, match=r"annotations\[0\] \(id 17\): .* within 1, 2, 5, 8; got one within 20, 1, 23, 4"
+    ):
+        read("coco")
+
+
+@pytest.mark.parametrize("side", [0, None])
+def test_a_size_need_not_be_stated_and_cannot_be_below_0(annotate, read, side):
+    image = {"id": 0, "file_name": "a.png", "height": 30}
+    annotate(images=[{**image, "width": side}])
+    assert (read("coco").samples[0].width, read("coco").samples[0].height) == (0, 30)
+    annotate(images=[{**image, "width": -40}])
+    with pytest.raises(DataError, match=r"images\[0\]\.width: Input should be greater than or equal to 0"):
         read("coco")
 
 

@@ -110,12 +110,13 @@ def test_two_files_of_one_image_are_refused(annotate, read):
     ("mark", "expected"),
     [
         (shape("polygon", (1, 2), (3, 4)), "expected an outline of at least three points"),
-        (shape("polygon", (50, 2), (60, 2), (60, 9)), "expected a box with an area inside the image of 40x30"),
+        (shape("polygon", (50, 2), (60, 2), (60, 9)), "expected an outline with an area inside the image of 40x30"),
+        (shape("polygon", (1, 2), (3, 4), (5, 6)), "expected an outline with an area"),
         (shape("rectangle", (50, 2), (60, 9)), "expected a box with an area inside the image of 40x30"),
         (shape("rectangle", (5, 2), (5, 9)), "expected a box with an area"),
         (shape("rectangle", (5, 2)), "expected a rectangle of 2 points, got 1 point"),
         (shape("circle", (5, 2)), "expected a circle of 2 points, .* got 1 point"),
-        (shape("circle", (5, 2), (5, 2)), "expected a box with an area"),
+        (shape("circle", (5, 2), (5, 2)), "expected an outline with an area"),
         (shape("mask", (5, 2), (6, 3), mask="####"), "the mask is no picture, or damaged"),
         (shape("mask", (5, 2), (6, 3)), "the mask is no picture, or damaged"),
         (shape("cube", (5, 2), (6, 3)), "expected a shape of the type polygon, .* got 'cube'"),
@@ -131,6 +132,7 @@ def test_a_damaged_shape_is_named(annotate, read, mark, expected):
     ("text", "expected"),
     [
         ('{"shapes": [],\n"imagePath": }', r"a\.json: Invalid JSON: .* line 2"),
+        ('{"shapes": [], "imagePath": "a.png", "imageWidth": -4}', r"a\.json, imageWidth: Input should be greater"),
         ('{"shapes": []}', r"a\.json, imagePath: Field required"),
         ('{"shapes": [{"label": "", "points": []}], "imagePath": "a.png"}', r"a\.json, shapes\[0\]\.label"),
     ],

@@ -40,8 +40,16 @@ def test_missing_masks_and_other_endings_are_reported(tmp_path, picture, read, c
     for name in ("dent/Imgs/1.jpg", "dent/Imgs/1.png", "dent/Imgs/2.jpg", "scratch/Imgs/3.bmp"):
         picture(tmp_path / name)
     assert len(read("masks").samples) == 2
-    assert "1 of 2 images without a mask" in caplog.text
+    assert "1 of 2 images without a mask: 2.jpg" in caplog.text
     assert "holds no image that ends in .jpg" in caplog.text
+
+
+def test_masks_of_no_image_are_named_and_are_no_images(tmp_path, picture, read, caplog):
+    for name in ("dent/1.png", "dent/1_mask.png", "dent/9_mask.png"):
+        picture(tmp_path / name)
+    index = read("masks", images="{class}", masks="{class}", image_suffix=".png", mask_suffix="_mask.png")
+    assert [sample.path for sample in index.samples] == ["dent/1.png"]
+    assert "1 mask that no image goes with, left out: dent/9_mask.png" in caplog.text
 
 
 def test_a_pattern_without_a_match_says_what_is_there(tmp_path, picture, read):
@@ -115,7 +123,20 @@ def test_values_of_masks_tell_what_an_image_shows(numbered, picture, read, tmp_p
     )
     assert (second.labels, second.mask, second.mask_values) == ((), "masks/b.png", {})
     assert (third.labels, third.mask) == ((), None)
-    assert "1 of 3 images without a mask" in caplog.text
+    assert "1 of 3 images without a mask, which therefore count as good: c.png" in caplog.text
+
+
+@pytest.mark.parametrize("name", ["00O", "B", "c_mask"])
+def test_a_misnamed_mask_does_not_make_its_image_good(numbered, read, tmp_path, name):
+    numbered("a", 0, 2, 1)
+    numbered("b", 0, 1)
+    (tmp_path / "masks" / "b.png").rename(tmp_path / "masks" / f"{name}.png")
+    if name == "B":  # capitals do not matter
+        assert [sample.labels for sample in read("masks", **VALUES).samples] == [("dent", "scratch"), ("scratch",)]
+        return
+    with pytest.raises(DataError, match=rf"1 mask in .* that no image goes with: masks/{name}\.png") as caught:
+        read("masks", **VALUES)
+    assert "count as good" in caught.value.hint
 
 
 def test_values_go_by_the_names_of_the_recipe(numbered, read):

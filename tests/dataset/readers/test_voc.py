@@ -85,6 +85,17 @@ def test_an_annotation_without_an_image_is_refused(annotate, read):
         read("voc")
 
 
+@pytest.mark.parametrize("name", ["a", "deeper/a"])
+def test_two_images_of_one_name_are_refused(annotate, read, picture, tmp_path, name):
+    annotate("")
+    (tmp_path / "Annotations" / "deeper").mkdir()
+    if name != "a":
+        annotate("", name=name)
+    picture(tmp_path / "JPEGImages" / f"{name}.jpg")
+    with pytest.raises(DataError, match=rf"1 name of several: {name}\.jpg and {name}\.png"):
+        read("voc")
+
+
 def test_images_may_lie_deeper_than_their_annotations(annotate, read, picture, tmp_path):
     annotate(OBJECT.format("dent", 1, 1, 2, 2), picture_too=False)
     picture(tmp_path / "JPEGImages" / "dents" / "a.png")

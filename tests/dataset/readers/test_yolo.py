@@ -58,6 +58,8 @@ def test_parts_may_stand_above_the_images(annotate, read):
     [
         ("2 0.5 0.5 0.5 0.5", "line 2: no class has the number 2"),
         ("dent 0.5 0.5 0.5 0.5", "line 2: expected a class number and numbers"),
+        ("0_1 0.5 0.5 0.5 0.5", "line 2: expected a class number and numbers, got '0_1 "),
+        ("0 0.5 0.5 0.5 0_5", "line 2: expected a class number and numbers"),
         ("0 0.5 0.5 0.5", "line 2: expected 4 numbers for a box"),
         ("0 0.5 0.5 0.5 0.5 0.97", "line 2: expected 4 numbers for a box"),
         ("0 20 15 10 10", "line 2: expected shares of the image"),
@@ -68,6 +70,38 @@ def test_parts_may_stand_above_the_images(annotate, read):
 def test_a_damaged_line_is_named(annotate, read, line, expected):
     annotate(f"0 0.5 0.5 0.5 0.5\n{line}\n")
     with pytest.raises(DataError, match=f"a.txt, {expected}"):
+        read("yolo")
+
+
+@pytest.mark.parametrize("name", ["O.txt", "a.TXT", "deeper/a.txt", "a.b.txt"])
+def test_labels_that_fit_no_image_are_named(annotate, read, tmp_path, name):
+    annotate("0 0.5 0.5 0.5 0.5")
+    stray = tmp_path / "labels" / name
+    stray.parent.mkdir(exist_ok=True)
+    stray.write_text("0 0.5 0.5 0.5 0.5", encoding="utf-8")
+    with pytest.raises(DataError, match=rf"1 text file in .* without an image of the same name .*: labels/{name}"):
+        read("yolo")
+
+
+def test_the_names_of_the_classes_may_lie_beside_the_labels(annotate, read, tmp_path):
+    annotate("0 0.5 0.5 0.5 0.5")
+    (tmp_path / "labels" / "classes.txt").write_text("dent", encoding="utf-8")
+    assert read("yolo").classes == ("dent",)
+
+
+def test_a_misspelt_folder_of_labels_does_not_make_every_image_good(annotate, read, tmp_path):
+    annotate("0 0.5 0.5 0.5 0.5", above="train")
+    annotate("0 0.5 0.5 0.5 0.5", above="val")
+    (tmp_path / "val" / "labels").rename(tmp_path / "val" / "lables")
+    with pytest.raises(DataError, match=r"expected a folder labels beside .*images, found images, lables") as caught:
+        read("yolo")
+    assert "leave it empty" in caught.value.hint
+
+
+def test_two_images_of_one_name_cannot_share_their_labels(annotate, read, picture, tmp_path):
+    annotate("0 0.5 0.5 0.5 0.5")
+    picture(tmp_path / "images" / "a.jpg")
+    with pytest.raises(DataError, match=r"1 name of several: images/a\.jpg and images/a\.png"):
         read("yolo")
 
 

@@ -50,6 +50,18 @@ def test_images_and_types_are_numbered_in_a_stable_order(write):
     assert [(entry["id"], entry["name"]) for entry in content["categories"]] == [(1, "dent"), (2, "scratch")]
 
 
+def test_an_outline_that_reaches_over_a_rounded_box_belongs_to_it(write):
+    row = Sample(
+        path="a.png",
+        labels=("dent",),
+        boxes=(box(1, 2, 9, 9), box(8, 2, 16, 9)),
+        polygons=(outline((0.6, 2), (9.4, 2), (9.4, 9.3)), outline((8, 2), (15.9, 2), (15.9, 8.9))),
+    )
+    marks = write(row)["annotations"]
+    assert [mark["bbox"] for mark in marks] == [[1, 2, 8, 7], [8, 2, 8, 7]]
+    assert [mark["segmentation"][0][0] for mark in marks] == [0.6, 8]
+
+
 def test_a_box_and_the_outlines_in_it_are_one_annotation(write):
     triangle = outline((1, 2), (5, 2), (5, 8))
     far, near = outline((20, 3), (24, 3), (24, 5)), outline((21, 20), (24, 20), (24, 25))

@@ -29,7 +29,7 @@ def scores(run, split):
     """(labels, score) of each frame of a part."""
     detector = anomaly.load(run)
     rows = run.index.part(split)
-    frames = [image.prepare(image.read(run.index.file(row)), run.recipe.input) for row in rows]
+    frames = [image.view(image.read(run.index.file(row)), run.recipe.input).image for row in rows]
     with torch.no_grad():
         found, heat = detector(torch.stack([torch.from_numpy(frame) for frame in frames]))
     assert found.shape == (len(rows), 1)

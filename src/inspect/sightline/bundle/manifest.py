@@ -114,11 +114,14 @@ class Locate(_Part):
         by: ``regions`` of the map, or ``boxes``.
         peaks: Class -> what the map, or the score of a box, must reach for a defect to count.
         edges: Class -> how far a region goes: the map's value at its edge. Empty for boxes.
+        frame: Class -> scale and bias by which the logit of the map's highest place becomes that of the frame's score.
+            Empty for boxes, of which the surest gives the score.
     """
 
     by: Literal["regions", "boxes"]
     peaks: dict[str, float]
     edges: dict[str, float] = {}
+    frame: dict[str, tuple[float, float]] = {}
 
 
 class Templates(_Part):
@@ -142,9 +145,12 @@ class Agreement(_Part):
         part: ``calibrate``, on which the gate decided, or ``test``, which only measures.
         images: How many were compared.
         largest_score_difference: Of any score of any image.
-        verdict_flips: Images whose outcome, or the type named first, is another.
+        verdict_flips: Images whose outcome is another, or, where defects are not located, the type named first.
         auroc: Of ``model.onnx`` in telling defective from good frames; None where one of them is missing.
         auroc_int8: The same of ``model-int8.onnx``.
+        places: Of ``model.onnx`` in finding single defects: ``map_33`` of boxes, ``miou`` of regions; None of a model
+            that says no places, or where none is marked.
+        places_int8: The same of ``model-int8.onnx``.
     """
 
     part: str
@@ -153,6 +159,8 @@ class Agreement(_Part):
     verdict_flips: int
     auroc: float | None
     auroc_int8: float | None
+    places: float | None = None
+    places_int8: float | None = None
 
 
 class Int8(_Part):

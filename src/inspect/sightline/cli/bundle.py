@@ -219,9 +219,11 @@ def _agrees(agreement: Agreement) -> str:
         f"{agreement.part}: {agreement.images:,} images, largest score difference "
         f"{agreement.largest_score_difference:.3f}, {agreement.verdict_flips:,} verdicts changed"
     )
-    if agreement.auroc is None or agreement.auroc_int8 is None:
-        return found
-    return f"{found}, AUROC {agreement.auroc:.4f} to {agreement.auroc_int8:.4f}"
+    if agreement.auroc is not None and agreement.auroc_int8 is not None:
+        found += f", AUROC {agreement.auroc:.4f} to {agreement.auroc_int8:.4f}"
+    if agreement.places is not None and agreement.places_int8 is not None:
+        found += f", single defects {agreement.places:.4f} to {agreement.places_int8:.4f}"
+    return found
 
 
 def _metric_rows(manifest: Manifest) -> list[tuple[str, str]]:

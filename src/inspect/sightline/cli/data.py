@@ -9,6 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sightline.cli import places
+
 if TYPE_CHECKING:
     from sightline.config import Recipe
     from sightline.dataset.prepare import Prepared
@@ -19,8 +21,13 @@ SOURCE is a recipe, or a folder of images: its layout is then told by looking. A
 recipe, and works for a folder too:
   data.good=[ok, fine]    data.reader.kind=csv    data.split.test=0.3"""
 
-_EXPORT = f"""\
+_FILE = f"""\
 {_SOURCE}
+
+A file that is there is replaced only if this command made it and does not read it."""
+
+_EXPORT = f"""\
+{_FILE}
 
 Images are named from the root of the data set: open the file in CVAT, Label Studio or FiftyOne together with that
 folder. A defect that nobody marked becomes a crowd region over its whole image."""
@@ -39,14 +46,14 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         description="Index, check, preview or export a data set, or make a synthetic one.",
     )
     actions = parser.add_subparsers(title="actions", metavar="ACTION", required=True)
-    action = _add(actions, "index", _index, "write the table of images and labels", _SOURCE)
+    action = _add(actions, "index", _index, "write the table of images and labels", _FILE)
     _add_source(action)
     action.add_argument("-o", "--output", type=Path, default=Path("index.jsonl"), metavar="FILE", help=_by("the index"))
     text = "say what the images and labels are worth, and how they are divided"
     action = _add(actions, "check", _check, text, _CHECK)
     _add_source(action)
     action.add_argument("-o", "--output", type=Path, metavar="FOLDER", help="write check.html and check.json there too")
-    action = _add(actions, "preview", _preview, "draw images as the model will be shown them, augmented too", _SOURCE)
+    action = _add(actions, "preview", _preview, "draw images as the model will be shown them, augmented too", _FILE)
     _add_source(action)
     action.add_argument("-o", "--output", type=Path, default=Path("preview.png"), metavar="FILE", help=_by("the sheet"))
     action = _add(actions, "export", _export, "write the labels as COCO annotations, for other tools", _EXPORT)
@@ -113,7 +120,10 @@ def _index(arguments: argparse.Namespace) -> int:
     from sightline.dataset import read
     from sightline.dataset.prepare import settled
 
-    index = read(settled(_recipe(arguments.source, arguments.overrides).data))
+    places.check("-o", arguments.output, places.INDEX)
+    data = settled(_recipe(arguments.source, arguments.overrides).data)
+    index = read(data)
+    places.check_apart(arguments.output, index, data)
     _portable(index, arguments.output).save(arguments.output)
     counts = ", ".join(f"{label} {count:,}" for label, count in sorted(index.counts().items()))
     print(f"{arguments.output}: {len(index.samples):,} images ({counts})")
@@ -131,8 +141,11 @@ def _check(arguments: argparse.Namespace) -> int:
 def _preview(arguments: argparse.Namespace) -> int:
     from sightline.dataset.preview import contact_sheet
 
+    places.check("-o", arguments.output, places.SHEET)
     recipe = _recipe(arguments.source, arguments.overrides)
-    print(contact_sheet(_prepared(recipe).index, recipe, arguments.output))
+    prepared = _prepared(recipe)
+    places.check_apart(arguments.output, prepared.index, prepared.data, recipe.template)
+    print(contact_sheet(prepared.index, recipe, arguments.output))
     return 0
 
 
@@ -141,14 +154,11 @@ def _export(arguments: argparse.Namespace) -> int:
     from sightline.dataset import read
     from sightline.dataset.prepare import settled
     from sightline.dataset.writers import coco
-    from sightline.errors import DataError
 
+    places.check("-o", arguments.output, places.ANNOTATIONS)
     data = settled(_recipe(arguments.source, arguments.overrides).data)
-    source = data.root / getattr(data.reader, "file", "")
-    if source.is_file() and arguments.output.exists() and arguments.output.samefile(source):
-        hint = "Name another file with -o."
-        raise DataError(f"{source} holds the labels that are to be exported, and is not replaced", hint=hint)
     index = read(data)
+    places.check_apart(arguments.output, index, data)
     with Bars() as progress:
         count = coco.write(index, arguments.output, progress=lambda done, total: progress("export", done, total))
     print(f"{arguments.output}: {len(index.samples):,} images, {count:,} annotations; paths are seen from {index.root}")

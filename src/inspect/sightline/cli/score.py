@@ -13,7 +13,7 @@ from contextlib import AbstractContextManager, closing, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sightline.cli import images
+from sightline.cli import images, places
 from sightline.errors import DataError, did_you_mean
 
 if TYPE_CHECKING:
@@ -30,7 +30,8 @@ names that outcome. A mistyped argument, a folder or pattern without an image, a
 and an overlay that cannot be written are said on standard error; all else is scored, and then the exit code is 2,
 whatever --fail-on says.
 
-The file of -o keeps what it held until the first verdict is known; from then on each is there at once.
+The file of -o keeps what it held until the first verdict is known; from then on each is there at once. A file that is
+there is replaced only if it holds what this command writes there.
 
 A bundle that compares or aligns frames takes their defect-free templates from itself, where it holds them, or from
 --template: a file for all frames, a folder that holds one of each frame's name, or a pattern in quotes, in which {stem}
@@ -117,12 +118,18 @@ def _shots(paths: Iterable[str], inspector: Inspector, arguments: argparse.Names
     """Each image with what belongs to it.
 
     Raises:
-        DataError: The bundle needs no such template or variant, or the template cannot be found by any frame.
+        DataError: The bundle needs no such template or variant, both are given, or the template cannot be found by any
+            frame.
     """
     from sightline.runtime import Shot
     from sightline.runtime.pairing import Pairing
 
     known, variant = inspector.manifest.templates, arguments.variant
+    if arguments.template and variant:
+        raise DataError(
+            "--template and --variant: expected one of the two, for a frame is compared with one template",
+            hint="Leave out --variant to take the templates of --template, or --template to take the bundle's.",
+        )
     if known is None and (arguments.template or variant):
         option = "--template" if arguments.template else "--variant"
         raise DataError(f"{option}: {inspector.bundle} compares frames with nothing", hint="Leave the option out.")
@@ -175,32 +182,28 @@ def _check_outputs(arguments: argparse.Namespace) -> None:
     Raises:
         DataError: There is such a place.
     """
-    from sightline.image import SUFFIXES
-
     named = {
         "-o": arguments.output,
         "--report": arguments.report,
         "--coco": arguments.coco,
         "--overlay": arguments.overlay,
     }
-    places = {option: _real(path) for option, path in named.items() if path is not None}
+    real = {option: _real(path) for option, path in named.items() if path is not None}
     if arguments.output is None and sys.stdout is None:
         raise DataError("standard output is closed", hint="Write the verdicts to a file, with -o.")
     bundle = _real(arguments.bundle)
-    for option, place in places.items():
+    for option, place in real.items():
         if bundle in (place, *place.parents):
             raise DataError(
                 f"{option} {named[option]}: expected a place outside the bundle, whose files must not change"
             )
-        if option != "--overlay" and place.suffix.lower() in SUFFIXES:
-            raise DataError(f"{option} {named[option]}: expected a file for text, got the name of an image")
-    for one, other in itertools.combinations(places, 2):
-        if places[one] == places[other]:
+    for one, other in itertools.combinations(real, 2):
+        if real[one] == real[other]:
             raise DataError(f"{one} and {other} are the same place: {named[one]}")
-    for option in ("--report", "--coco"):
-        path = named[option]
-        if path and path.exists() and not path.is_file():
-            raise DataError(f"{option} {path}: expected a file, found a folder or device")
+    kinds = {"-o": places.VERDICTS[arguments.format], "--report": places.REPORT, "--coco": places.PREDICTIONS}
+    for option, kind in kinds.items():
+        if (path := named[option]) is not None:
+            places.check(option, path, kind, device=option == "-o")
 
 
 def _real(path: Path) -> Path:

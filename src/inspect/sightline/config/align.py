@@ -14,7 +14,8 @@ class Align(BaseModel):
         motion: What can differ between frame and template: ``translation`` shifts, ``euclidean`` shifts and turns,
             ``homography`` also tilts the part's plane against the camera. Take the least that the line needs.
         quality: Least agreement of the registered frame with the template, 0 to 1; a frame below is refused.
-        coverage: Least share of the template that the frame covers; a frame that shows less is refused.
+        coverage: Least share of what is inspected of the template (``roi`` without ``ignore``) that the frame shows; a
+            frame that shows less is refused, for nobody looks at what is out of view: the template stands in for it.
         reach: Largest shift expected between the two centres, in pixels of the frame.
         turn: Largest rotation expected, in degrees.
     """
@@ -25,6 +26,8 @@ class Align(BaseModel):
         "euclidean", description="What can differ: shifts; shifts and turns; or any tilt of the part's plane."
     )
     quality: float = Field(0.6, ge=0, le=1, description="Least agreement with the template; a frame below is refused.")
-    coverage: float = Field(0.6, gt=0, le=1, description="Least share of the template that the frame covers.")
+    coverage: float = Field(
+        0.95, gt=0, le=1, description="Least share of what is inspected of the template that the frame shows."
+    )
     reach: float = Field(60, gt=0, le=2048, description="Largest shift expected, in pixels of the frame.")
     turn: float = Field(6, gt=0, le=45, description="Largest rotation expected, in degrees.")

@@ -17,7 +17,9 @@ class Decision(Section):
         description="Best F1 on the calibrate part, a share of good parts that may be rejected, or a fixed threshold; "
         "auto is f1, and for anomaly and compare overkill, but no smaller a share than the calibrate part can tell.",
     )
-    overkill: Share = Field(0.01, description="Share of good parts that may be rejected, where the rule is overkill.")
+    overkill: Share = Field(
+        0.01, lt=1, description="Share of good parts that may be rejected, where the rule is overkill."
+    )
     iou: Share = Field(
         0.5, description="Overlap with a labelled box from which a found one is right, where task detect chooses."
     )

@@ -7,7 +7,7 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from sightline.config.align import Align
-from sightline.config.tiles import Tiles
+from sightline.config.tiles import TILE_STEP, Tiles
 
 Point = tuple[Annotated[float, Field(ge=0, le=100_000)], Annotated[float, Field(ge=0, le=100_000)]]
 """x and y in pixels."""
@@ -69,6 +69,12 @@ class Preprocess(BaseModel):
         if self.tiles and self.tiles.overlap * 2 >= min(self.height, self.width):
             raise ValueError(
                 f"tiles.overlap: expected less than half of {self.height} x {self.width}, got {self.tiles.overlap}"
+            )
+        if self.tiles and min(self.height, self.width) - self.tiles.overlap < TILE_STEP:
+            least = self.tiles.overlap + TILE_STEP
+            raise ValueError(
+                f"tiles: expected a height and width of at least {least} with an overlap of {self.tiles.overlap}, for "
+                f"each tile goes on by {TILE_STEP} pixels at least; got {self.height} x {self.width}"
             )
         return self
 

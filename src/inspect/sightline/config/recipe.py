@@ -305,7 +305,7 @@ _MISFITS: tuple[tuple[Callable[[Recipe], bool], str], ...] = (
     ),
     (
         lambda r: (
-            r.template is not None and r.template.choose == "match" and bool(r.template.variants) and not _aligns(r)
+            r.template is not None and r.template.choose == "match" and len(r.template.variants) > 1 and not _aligns(r)
         ),
         "template.choose: a match is found by aligning; state input.align, or choose by name",
     ),

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict, Field
 
+TILE_STEP = 32
+"""Pixels; what places of tiles are multiples of unless told: strides of maps divide it."""
+
 
 class Tiles(BaseModel):
     """The model's input is one tile of the frame, at the frame's own scale.

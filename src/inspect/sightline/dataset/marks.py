@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from sightline import image
-from sightline.boxes import Boxes
+from sightline.boxes import Boxes, joined
+from sightline.dataset import pairs
+from sightline.dataset.within import around
 from sightline.errors import DataError
 from sightline.image import Place
-from sightline.index import Index, Sample
+from sightline.index import Box, Index, Sample
 
 UNKNOWN = 255
 """In a map of types: somewhere here is a defect, and nobody marked where."""
@@ -22,34 +26,79 @@ _TIGHT = 0.5  # pixels that a box may reach beyond its own and be drawn around t
 _MOST_OWNERS = 255  # boxes that a map of 8 bits tells apart
 
 
-def is_marked(sample: Sample) -> bool:
-    """Whether it is known where the image's defects are; of a good part it is."""
-    return sample.good or bool(sample.mask or sample.polygons or sample.boxes)
+def is_marked(sample: Sample, index: Index) -> bool:
+    """Whether it is known where the image's defects are; of a good part it is.
+
+    It is not where a defective image is not marked, or its mask is empty: then no map, no box tells of its defects, and
+    to take it for an image without any would teach, and measure, what is wrong. A mask is read to tell.
+
+    Raises:
+        ImageError, DataError: As `types_map`.
+    """
+    if sample.good or sample.boxes or sample.polygons:
+        return True
+    return sample.mask is not None and bool(_of_mask(sample, index).any())
+
+
+def known(samples: Sequence[Sample], index: Index) -> tuple[Sample, ...]:
+    """The samples that are marked; see `is_marked`. Several masks are read at a time.
+
+    Raises:
+        ImageError, DataError: As `types_map`.
+    """
+    with ThreadPoolExecutor() as pool:
+        return tuple(itertools.compress(samples, pool.map(lambda sample: is_marked(sample, index), samples)))
 
 
 def types_map(sample: Sample, index: Index) -> NDArray[np.uint8]:
     """Which type each pixel of the image shows, uint8 (H, W): 0 none, k + 1 the k-th class of the index.
 
-    Of an image that has several kinds of marks the mask counts, else outlines, else the inside of boxes. All is
-    `UNKNOWN` where a defective image is not marked, or its mask is empty.
+    Of one defect that is marked in several ways the finest counts: the mask, else outlines, else the inside of a box.
+    So a box without an outline is filled though others have one (`sightline.dataset.pairs` tells which), and likewise a
+    box in which the mask shows nothing of its type: a defect is there, and boxes are filled wherever nothing finer is
+    known. All is `UNKNOWN` where a defective image is not marked, or its mask is empty, and never a part.
 
     Raises:
         ImageError: The mask cannot be read any more.
         DataError: The mask has another size than the image, or does not tell which of several types it shows.
     """
-    found = np.zeros((sample.height, sample.width), np.uint8)
-    if sample.mask:
-        found = _of_mask(sample, index)
-    elif sample.polygons:
-        for outline in sample.polygons:
-            image.fill(found, np.array(outline.points), index.classes.index(outline.label) + 1)
-    else:
-        for box in sample.boxes:
-            rows = slice(int(box.y1), max(int(box.y1) + 1, round(box.y2)))
-            found[rows, int(box.x1) : max(int(box.x1) + 1, round(box.x2))] = index.classes.index(box.label) + 1
+    masked = _of_mask(sample, index) if sample.mask else np.zeros((sample.height, sample.width), np.uint8)
+    found = np.zeros_like(masked)
+    for box in _bare(sample, index, masked):
+        found[_inside(pairs.corners(box))] = index.classes.index(box.label) + 1
+    for outline in sample.polygons:
+        number = index.classes.index(outline.label) + 1
+        if not (masked[_inside(around([outline]))] == number).any():
+            image.fill(found, np.array(outline.points), number)
+    found[masked > 0] = masked[masked > 0]
     if not sample.good and not found.any():
         found[:] = UNKNOWN
     return found
+
+
+def filled_boxes(sample: Sample, index: Index) -> list[Box]:
+    """The boxes whose inside is all that is known of their defects: no outline belongs to them, no mask shows more.
+
+    Raises:
+        ImageError, DataError: As `types_map`.
+    """
+    if not sample.boxes:
+        return []
+    return _bare(sample, index, _of_mask(sample, index) if sample.mask else None)
+
+
+def _bare(sample: Sample, index: Index, masked: NDArray[np.uint8] | None) -> list[Box]:
+    def shown(box: Box) -> bool:
+        inside, number = _inside(pairs.corners(box)), index.classes.index(box.label) + 1
+        return masked is not None and bool((masked[inside] == number).any())
+
+    return [box for box in pairs.of(sample).bare if not shown(box)]
+
+
+def _inside(corners: tuple[float, float, float, float]) -> tuple[slice, slice]:
+    """The rows and columns of a box, a pixel of each at least."""
+    x1, y1, x2, y2 = corners
+    return slice(int(y1), max(int(y1) + 1, round(y2))), slice(int(x1), max(int(x1) + 1, round(x2)))
 
 
 def _of_mask(sample: Sample, index: Index) -> NDArray[np.uint8]:
@@ -77,26 +126,22 @@ def _of_mask(sample: Sample, index: Index) -> NDArray[np.uint8]:
 
 
 def boxes_on(sample: Sample, index: Index) -> Boxes:
-    """The boxes around the image's defects, in its pixels: as drawn, or around outlines, or around a mask's regions.
+    """The boxes around the image's defects, in its pixels, each defect once.
+
+    They are those that somebody drew; beside them one around each outline that belongs to none, such as those of COCO's
+    crowds, and one around each region of the mask that all of these leave out.
 
     Raises:
         ImageError, DataError: As `types_map`.
     """
-    drawn = [((box.x1, box.y1, box.x2, box.y2), box.label) for box in sample.boxes]
-    if not drawn:
-        drawn = [(_around(np.array(outline.points)), outline.label) for outline in sample.polygons]
-    if drawn:
-        corners = np.array([corners for corners, _ in drawn], np.float32)
-        numbers = np.array([index.classes.index(label) for _, label in drawn], np.int64)
-        return Boxes(corners, np.ones(len(drawn), np.float32), numbers)
+    drawn = [(pairs.corners(box), box.label) for box in sample.boxes]
+    drawn += [(around([outline]), outline.label) for outline in pairs.of(sample).lone]
+    corners = np.array([corners for corners, _ in drawn], np.float32).reshape(-1, 4)
+    numbers = np.array([index.classes.index(label) for _, label in drawn], np.int64)
+    boxes = Boxes(corners, np.ones(len(drawn), np.float32), numbers)
     if sample.mask is None or sample.good:
-        return Boxes.empty()
-    return around_regions(types_map(sample, index))
-
-
-def _around(points: NDArray[np.float64]) -> tuple[float, float, float, float]:
-    (x1, y1), (x2, y2) = points.min(0).tolist(), points.max(0).tolist()
-    return x1, y1, x2, y2
+        return boxes
+    return joined([boxes, pairs.without(around_regions(_of_mask(sample, index)), boxes)])
 
 
 def around_regions(found: NDArray[np.uint8]) -> Boxes:

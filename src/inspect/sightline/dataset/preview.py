@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +19,7 @@ from sightline.dataset.loader import mixed
 from sightline.dataset.scenes import Scene, Scenes
 from sightline.dataset.views import Views
 from sightline.errors import DataError
-from sightline.files import write_whole
+from sightline.files import signed, write_whole
 from sightline.index import GOOD, Index, Sample, Split
 
 _LEAST, _MOST = 96, 384  # pixels that a picture is high
@@ -45,25 +46,26 @@ def contact_sheet(index: Index, recipe: Recipe, path: Path, *, rows: int = 2, co
     samples = index.part(Split.TRAIN) or index.samples
     if not samples:
         raise DataError("expected images to show, but the index has none")
-    chosen = _chosen(samples, recipe, rows)
+    chosen = _chosen(index, samples, recipe, rows)
     sheet = _Sheet(index, recipe, [sample for _, sample in chosen])
     lines = [sheet.line(name, sample, columns) for name, sample in chosen]
     try:
-        write_whole(path, image.png(stacked(lines)))
+        write_whole(path, signed(image.png(stacked(lines))))
     except OSError as error:
         raise DataError(f"the preview cannot be written to {path}: {error.strerror}") from error
     return path
 
 
-def _chosen(samples: Sequence[Sample], recipe: Recipe, rows: int) -> list[tuple[str, Sample]]:
+def _chosen(index: Index, samples: Sequence[Sample], recipe: Recipe, rows: int) -> list[tuple[str, Sample]]:
     """Some samples of each class: those first that no other class shows, and where it matters those that are marked."""
     taken = set[str]()
     chosen = []
     for name in sorted({name for sample in samples for name in sample.names}):
-        of_class = [sample for sample in samples if name in sample.names]
-        of_class.sort(key=lambda sample: (recipe.dense and not marks.is_marked(sample), sample.path in taken))
-        chosen += [(name, sample) for sample in of_class[:rows]]
-        taken |= {sample.path for sample in of_class[:rows]}
+        of_class = sorted((s for s in samples if name in s.names), key=lambda sample: sample.path in taken)
+        marked = (sample for sample in of_class if not recipe.dense or marks.is_marked(sample, index))
+        some = list(islice(marked, rows)) or of_class[:rows]
+        chosen += [(name, sample) for sample in some]
+        taken |= {sample.path for sample in some}
     return chosen
 
 

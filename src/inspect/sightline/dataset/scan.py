@@ -5,9 +5,9 @@ from __future__ import annotations
 import hashlib
 import os
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
@@ -16,12 +16,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sightline import image
+from sightline.dataset.within import fitted
 from sightline.errors import DataError, ImageError
 from sightline.index import Index, Sample
 
 THUMBNAIL = 64
 """Side of a thumbnail, in pixels."""
 
+_JPEG = b"\xff\xd8\xff"
+_MOST_TOLD = 5  # images that an error names
 _MOST_THREADS = 8  # each holds one decoded image
 
 Progress = Callable[[int, int], None]
@@ -39,6 +42,7 @@ class Scanned:
         thumbnail: Grey, uint8 (64, 64); dark 16-bit images are brightened.
         mask_fault: What is wrong with its mask, or empty.
         mask_empty: Whether the mask shows no defect although the image is labelled defective.
+        misfit: Why what is marked on it cannot be of it, or empty.
     """
 
     sample: Sample
@@ -48,6 +52,7 @@ class Scanned:
     thumbnail: NDArray[np.uint8]
     mask_fault: str
     mask_empty: bool
+    misfit: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,10 +62,12 @@ class Scan:
     Attributes:
         files: One for each file that can be read, in the order of the index.
         unreadable: Path -> why, for the others.
+        unfit: Path -> why, for those that can be read, but not be brought into the place of their template.
     """
 
     files: tuple[Scanned, ...]
     unreadable: dict[str, str]
+    unfit: dict[str, str] = field(default_factory=dict)
 
     @property
     def samples(self) -> tuple[Sample, ...]:
@@ -72,6 +79,11 @@ class Scan:
         """One for each row that can be used: uint8 (N, 64, 64)."""
         shape = (len(self.files), THUMBNAIL, THUMBNAIL)
         return np.array([file.thumbnail for file in self.files], np.uint8).reshape(shape)
+
+    def without(self, unfit: dict[str, str]) -> Scan:
+        """The same without files that do not fit their templates: path -> why."""
+        files = tuple(file for file in self.files if file.sample.path not in unfit)
+        return Scan(files, self.unreadable, self.unfit | unfit)
 
     @property
     def kinds(self) -> Counter[tuple[int, int]]:
@@ -90,6 +102,12 @@ def scan(index: Index, *, progress: Progress | None = None) -> Scan:
     Args:
         index: Rows with the paths of images and masks.
         progress: Told how many of how many images are done.
+
+    Returns:
+        What they hold; boxes and outlines are cut to their image.
+
+    Raises:
+        DataError: What is marked on some images was drawn on images of another size.
     """
     files: list[Scanned] = []
     unreadable: dict[str, str] = {}
@@ -105,7 +123,20 @@ def scan(index: Index, *, progress: Progress | None = None) -> Scan:
                 progress(done, total)
     finally:
         pool.shutdown(cancel_futures=True)  # Ctrl-C does not wait for thousands of images
+    _refuse_misfits(files)
     return Scan(tuple(files), unreadable)
+
+
+def _refuse_misfits(files: Sequence[Scanned]) -> None:
+    found = [f"  {file.sample.path}: {file.misfit}" for file in files if file.misfit]
+    if found:
+        more = [f"  and {len(found) - _MOST_TOLD:,} more"] if len(found) > _MOST_TOLD else []
+        raise DataError(
+            f"expected images as they were annotated, found boxes or outlines that are not of their image on "
+            f"{len(found):,} of {len(files):,} images:\n" + "\n".join([*found[:_MOST_TOLD], *more]),
+            hint="Bring back the images that were annotated, or scale the annotations as the images were scaled. If "
+            "only the stated size is wrong, mend it. A photograph counts as turned as its EXIF orientation says.",
+        )
 
 
 def _scanned(index: Index, sample: Sample) -> Scanned | str:
@@ -118,7 +149,7 @@ def _scanned(index: Index, sample: Sample) -> Scanned | str:
     if raw.dtype not in (np.uint8, np.uint16):
         return f"expected 8 or 16 bits a channel, got {raw.dtype}"
     height, width = raw.shape[:2]
-    filled = sample.model_copy(update={"digest": _digest(data), "width": width, "height": height})
+    filled, misfit = _filled(sample, data, (width, height))
     fault, empty = _mask(index.root, filled)
     return Scanned(
         sample=filled,
@@ -128,7 +159,17 @@ def _scanned(index: Index, sample: Sample) -> Scanned | str:
         thumbnail=_thumbnail(cast("NDArray[np.integer[Any]]", raw)),
         mask_fault=fault,
         mask_empty=empty,
+        misfit=misfit,
     )
+
+
+def _filled(sample: Sample, data: bytes, size: tuple[int, int]) -> tuple[Sample, str]:
+    """The row with its digest and size, and why its marks are not of the image, or empty."""
+    told = {"digest": _digest(data), "width": size[0], "height": size[1]}
+    try:
+        return fitted(sample, size).model_copy(update=told), ""
+    except DataError as error:
+        return sample.model_copy(update=told), error.message
 
 
 def read_checked(index: Index, sample: Sample, *, bits: int = 16) -> NDArray[np.uint8]:
@@ -171,10 +212,14 @@ def _mask(root: Path, sample: Sample) -> tuple[str, bool]:
     if sample.mask is None:
         return "", False
     try:
-        mask = image.read_mask(root / sample.mask, name=sample.mask)
+        data = image.read_bytes(root / sample.mask, name=sample.mask)
+        mask = cast("NDArray[np.integer[Any]]", image.decode_raw(data, name=sample.mask))
     except ImageError as error:
         return error.message.removeprefix(f"{sample.mask}: "), False
     if mask.shape[:2] != (sample.height, sample.width):
         fault = f"is {mask.shape[1]} x {mask.shape[0]} pixels, the image {sample.width} x {sample.height}"
         return fault, False
+    if data.startswith(_JPEG) and ((mask > 0) & (mask < mask.max())).any():
+        # Around each edge pixels are a little above 0, which would count as marked.
+        return "is a JPEG, which blurs its two levels (save masks as PNG)", False
     return "", not sample.good and not mask.any()

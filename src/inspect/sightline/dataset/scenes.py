@@ -5,7 +5,6 @@ As in `sightline.dataset.loader`, what is drawn for a sample is a function of (s
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -56,7 +55,7 @@ class Scenes(Dataset[Scene]):
 
     Args:
         index: Tells where the files lie.
-        samples: The part's rows; those of which nobody knows where their defects are, for an empty mask, are left out.
+        samples: The part's rows; those that are not marked are left out, for they would teach that they have no defect.
         recipe: How they are prepared, cut and augmented.
         training: Whether to cut and augment.
 
@@ -69,7 +68,7 @@ class Scenes(Dataset[Scene]):
 
     def __init__(self, index: Index, samples: Sequence[Sample], recipe: Recipe, *, training: bool) -> None:
         self._index, self._recipe = index, recipe
-        self.samples = _told(index, samples)
+        self.samples = marks.known(samples, index)
         self._views = Views.of_recipe(index, recipe.input, recipe.template)
         self._crop = recipe.localise.crop if training else None
         self._augment = Pipeline.of_recipe(recipe) if training else None
@@ -123,29 +122,25 @@ class Scenes(Dataset[Scene]):
     def _patch(self, scene: Scene, random: np.random.Generator) -> Scene:
         """A patch of the size that is trained on: one around a defect as often as the recipe says, else anywhere."""
         height, width = self._shown
-        rows, columns = scene.types.shape
-        if (rows, columns) == (height, width):
-            return scene
-        scene = _padded(scene, height, width)
-        rows, columns = scene.types.shape
+        rows, columns = self._extent(scene.types.shape)
         near = None
         if len(scene.boxes) and random.random() < self._recipe.localise.near_defects:
             near = scene.boxes.corners[random.integers(len(scene.boxes))]
         top = _start(random, rows, height, None if near is None else (near[1], near[3]))
         left = _start(random, columns, width, None if near is None else (near[0], near[2]))
-        return cut(scene, top, left, height, width)
+        return _padded(cut(scene, top, left, height, width), height, width)
 
+    def _extent(self, shape: tuple[int, ...]) -> tuple[int, int]:
+        """How far patches of a frame of this height and width may reach: to its end, or as far as its tiles do.
 
-def _told(index: Index, samples: Sequence[Sample]) -> tuple[Sample, ...]:
-    """The samples whose defects are marked: an empty mask would teach that there are none."""
-
-    def told(sample: Sample) -> bool:
-        if sample.good or sample.boxes or sample.polygons:
-            return True
-        return sample.mask is not None and bool((marks.types_map(sample, index) != marks.UNKNOWN).any())
-
-    with ThreadPoolExecutor() as pool:
-        return tuple(itertools.compress(samples, pool.map(told, samples)))
+        The last tiles reach beyond the frame, and the grey that they show there is to be nothing new.
+        """
+        (height, width), spec = self._shown, self._recipe.input
+        rows, columns = shape
+        if spec.tiles is not None:
+            last = image.plan((rows, columns), (spec.height, spec.width), spec.tiles.overlap)[-1]
+            rows, columns = last.top + spec.height, last.left + spec.width
+        return max(rows, height), max(columns, width)
 
 
 def _start(random: np.random.Generator, size: int, wanted: int, near: tuple[float, float] | None) -> int:
@@ -158,8 +153,8 @@ def _start(random: np.random.Generator, size: int, wanted: int, near: tuple[floa
 
 
 def _padded(scene: Scene, height: int, width: int) -> Scene:
-    """The scene with grey on its right and below, so that it is at least so large."""
-    rows, columns = (max(0, want - have) for want, have in zip((height, width), scene.types.shape, strict=True))
+    """The scene with grey on its right and below, so that it is so large."""
+    rows, columns = height - scene.types.shape[0], width - scene.types.shape[1]
     if not rows and not columns:
         return scene
     sides = ((0, rows), (0, columns))

@@ -17,6 +17,7 @@ from sightline.export.graph import ContractModel, Probabilities, Views
 from sightline.export.sweep import Outputs, Sweeper
 from sightline.index import ANOMALY, Sample, Split
 from sightline.runs import RunFolder
+from sightline.runtime.looked import Link
 from sightline.train import LabelSpace, anomaly
 from sightline.train.networks import Network
 from sightline.verdict import Policy
@@ -35,6 +36,7 @@ class Answer:
         calibration: For the manifest; None if scores are as the network gave them.
         policy: Chooses the thresholds from what the exported model answered on the calibrate part.
         locate: Says how single defects are told once thresholds are known; None of a task that does not locate them.
+        link: How scores follow from maps; None of a task where they do not.
     """
 
     model: ContractModel
@@ -42,6 +44,7 @@ class Answer:
     calibration: Calibration | None
     policy: Callable[[Outputs], Policy]
     locate: Callable[[Policy], Locate] | None = None
+    link: Link | None = None
 
 
 def classified(network: Network, space: LabelSpace, run: RunFolder, sweeper: Sweeper) -> Answer:

@@ -75,21 +75,31 @@ def fit(logits: Floats, targets: Floats, *, exclusive: bool) -> Calibrator:
 
 def untouched(outputs: int) -> Calibrator:
     """Leaves the scores of independent types as they are."""
+    return of_types(np.ones(outputs), np.zeros(outputs), 0)
+
+
+def of_types(scale: Floats, bias: Floats, count: int) -> Calibrator:
+    """Platt's numbers (C,) of independent types, those of a type that could not be fitted being 1 and 0."""
+    fitted = bool(np.any(scale != 1) or np.any(bias != 0))
     nothing = float("nan")
-    return Calibrator("none", False, np.ones(outputs), np.zeros(outputs), 0, nothing, nothing)
+    return Calibrator("platt" if fitted else "none", False, scale, bias, count, nothing, nothing)
 
 
-def replaced(calibrator: Calibrator, scale: Floats, bias: Floats, method: str, count: int) -> Calibrator:
-    """The same with other numbers."""
-    return replace(calibrator, scale=scale, bias=bias, method=method, count=count)
+def fit_frames(logits: Floats, targets: Floats, others: Calibrator) -> Calibrator:
+    """Fits Platt's scaling per type; a type that cannot be fitted takes the numbers of all types together.
 
-
-def filled(calibrator: Calibrator, others: Calibrator) -> Calibrator:
-    """A calibrator whose types that could not be fitted take the numbers of another one."""
-    bare = (calibrator.scale == 1) & (calibrator.bias == 0)
-    scale, bias = np.where(bare, others.scale, calibrator.scale), np.where(bare, others.bias, calibrator.bias)
-    method = "none" if calibrator.method == others.method == "none" else "platt"
-    return replace(calibrator, scale=scale, bias=bias, method=method)
+    Args:
+        logits: (N, C) of frames.
+        targets: (N, C) 0 or 1.
+        others: Whose numbers it takes where all types together do not suffice either.
+    """
+    own = fit(logits, targets, exclusive=False)
+    pooled = fit_each(logits.ravel(), targets.ravel() > 0, np.zeros(logits.size, np.int64), 1)
+    spare = others if pooled.method == "none" else pooled
+    bare = (own.scale == 1) & (own.bias == 0)
+    scale, bias = np.where(bare, spare.scale, own.scale), np.where(bare, spare.bias, own.bias)
+    after = log_loss(logits * scale + bias, targets, exclusive=False)
+    return replace(of_types(scale, bias, len(logits)), log_loss_before=own.log_loss_before, log_loss_after=after)
 
 
 def fit_each(logits: Floats, right: NDArray[np.bool_], types: NDArray[np.int64], outputs: int) -> Calibrator:
@@ -106,12 +116,11 @@ def fit_each(logits: Floats, right: NDArray[np.bool_], types: NDArray[np.int64],
         rows = types == k
         if min(int(right[rows].sum()), int((~right[rows]).sum())) >= FEWEST:
             scale[k], bias[k] = _platt(logits[rows], right[rows].astype(np.float64))
-    method = "none" if np.all(scale == 1) and np.all(bias == 0) else "platt"
     before, after = (
         float(-np.where(right, log_expit(z), log_expit(-z)).mean()) if len(z) else float("nan")
         for z in (logits, logits * scale[types] + bias[types])
     )
-    return Calibrator(method, False, scale, bias, len(logits), before, after)
+    return replace(of_types(scale, bias, len(logits)), log_loss_before=before, log_loss_after=after)
 
 
 def platt_of_counts(logits: Floats, negative: Floats, positive: Floats) -> tuple[float, float]:

@@ -112,7 +112,7 @@ def _of_place(manifest: Manifest) -> list[str]:
     if taken.align is not None:
         lines.append(
             f"Each frame is registered to its template ({taken.align.motion}, up to {taken.align.reach:g} px and "
-            f"{taken.align.turn:g}°); one that agrees by less than {taken.align.quality:g}, or covers less than "
+            f"{taken.align.turn:g}°); one that agrees by less than {taken.align.quality:g}, or shows less than "
             f"{taken.align.coverage:.0%}, is not inspected."
         )
     if taken.tiles is not None:

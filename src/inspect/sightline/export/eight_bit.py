@@ -9,15 +9,15 @@ import numpy as np
 from tqdm import tqdm
 
 from sightline import image
-from sightline.bundle.manifest import Golden, Int8
+from sightline.bundle.manifest import Golden, Int8, Manifest
 from sightline.dataset.views import Views
-from sightline.export import quantize
+from sightline.export import local, quantize, tasks
 from sightline.export.compact import compact
-from sightline.export.evaluate import Scored
 from sightline.export.quantize import Shown
-from sightline.export.sweep import Sweeper
+from sightline.export.sweep import Outputs, Sweeper
 from sightline.index import Split
 from sightline.runs import RunFolder
+from sightline.runtime.looked import Link
 from sightline.runtime.session import Session
 
 _FRAMES = 48  # of the train part, that the range of activations is told from
@@ -37,14 +37,20 @@ class EightBit:
 
 
 def add(
-    model: bytes, run: RunFolder, parts: Sequence[Scored], golden: Mapping[str, Golden], sweeper: Sweeper
+    model: bytes,
+    run: RunFolder,
+    parts: Sequence[Outputs],
+    manifest: Manifest,
+    golden: Mapping[str, Golden],
+    sweeper: Sweeper,
 ) -> EightBit | None:
     """Quantises a model and lets the gate judge on the calibrate part; the test part is compared too, and only told.
 
     Args:
         model: The exported ONNX file.
         run: The run that it is of.
-        parts: The calibrate part with the float32 scores, then the test part.
+        parts: What the float32 model says of the calibrate part, then of the test part.
+        manifest: The bundle's as it is so far.
         golden: Path of an image -> the golden sample that it is.
         sweeper: Shows the images of the run.
 
@@ -56,18 +62,20 @@ def add(
     """
     made = compact(quantize.quantized(model, _shown(run)))
     session = Session(made)
-    agreement = []
-    for name, part in zip(("calibrate", "test"), parts, strict=True):
-        if name == "test" and not part.samples:
+    agreement, link = [], Link.of(manifest.locate, manifest.classes)
+    for name, full in zip(("calibrate", "test"), parts, strict=True):
+        if name == "test" and not full.samples:
             continue
-        found = sweeper.sweep(session.run, part.samples, stage=f"int8, {name}")
-        agreement.append(quantize.compare(name, part.scores, found.scores, part.defective, part.policy, part.classes))
+        both = full, sweeper.sweep(session.run, full.samples, stage=f"int8, {name}", link=link)
+        before, after = (tasks.scored(one, run.index, manifest) for one in both)
+        of_full, of_small = (local.places(one, run.index, manifest) for one in both)
+        agreement.append(quantize.compare(name, before, after, (of_full, of_small)))
     refused = quantize.gate(agreement[0])
     if refused:
         tqdm.write(f"no int8 model: {refused}")
         return None
     rows = [sample for sample in run.index.samples if sample.path in golden]
-    found = sweeper.sweep(session.run, rows, stage="int8, golden")
+    found = sweeper.sweep(session.run, rows, stage="int8, golden", link=link)
     own = {row.path: tuple(map(float, scores)) for row, scores in zip(rows, found.scores, strict=True)}
     samples = tuple(sample.model_copy(update={"scores": own[path]}) for path, sample in golden.items())
     return EightBit(made, Int8(agreement=tuple(agreement), golden=samples, tolerance=quantize.TOLERANCE))

@@ -18,7 +18,7 @@ from sklearn.metrics import average_precision_score
 from sightline.bundle.manifest import Metric
 from sightline.export import intervals
 from sightline.index import GOOD, Sample
-from sightline.verdict import ANY_DEFECT, Defect, Outcome, Policy, Verdict
+from sightline.verdict import Defect, Outcome, Policy, Verdict
 
 _RESAMPLES = 500
 _BINS = 10
@@ -36,7 +36,8 @@ class Scored:
         classes: The C defect types.
         policy: Turns scores into verdicts.
         one_class: Whether the model learned good parts alone: its scores are then no probabilities of types.
-        located: The defects of each frame, where those that are too small do not count; None where all count.
+        located: The defects of each frame, of a model that locates them: a type counts where one is large enough.
+        shows: (N, C) whether the frame shows the type where somebody looks; None if that is what its labels say.
     """
 
     samples: tuple[Sample, ...]
@@ -45,13 +46,14 @@ class Scored:
     policy: Policy
     one_class: bool = False
     located: tuple[tuple[Defect, ...], ...] | None = None
+    shows: NDArray[np.bool_] | None = None
 
     @cached_property
     def truth(self) -> NDArray[np.bool_]:
         """(N, C) whether the frame shows the type."""
         if self.one_class:
             return np.array([[not sample.good] for sample in self.samples], bool).reshape(len(self.samples), 1)
-        return truth_of(self.samples, self.classes)
+        return truth_of(self.samples, self.classes) if self.shows is None else self.shows
 
     @cached_property
     def defective(self) -> NDArray[np.bool_]:
@@ -84,8 +86,7 @@ class Scored:
         """(N, K) whether the model gives the name: the most probable one, or each that reaches its threshold."""
         if self.policy.exclusive:
             return np.asarray(self.probabilities.argmax(axis=1)[:, None] == np.arange(len(self.names)))
-        limits = self.policy.thresholds
-        reached = self.scores >= np.array([limits[name if name in limits else ANY_DEFECT].ng for name in self.classes])
+        reached = self.scores >= np.array([self.policy.threshold(name).ng for name in self.classes])
         return reached if self.located is None else reached & self._large(self.located)
 
     def _large(self, located: Sequence[Sequence[Defect]]) -> NDArray[np.bool_]:

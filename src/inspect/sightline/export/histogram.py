@@ -1,4 +1,4 @@
-"""What places of a map say and what is true of them, in bins, so that any number of large frames fits memory."""
+"""What places of a map say and what is true of them, counted in bins, frame by frame."""
 
 from __future__ import annotations
 
@@ -45,9 +45,7 @@ class PlaceCounts:
         for number, (sound, shown) in enumerate(self.counts):
             if min(sound.sum(), shown.sum()) >= _FEWEST:
                 scale[number], bias[number] = calibrate.platt_of_counts(self.logits, sound, shown)
-        untouched = calibrate.untouched(len(self.counts))
-        fitted = not (np.all(scale == 1) and np.all(bias == 0))
-        return calibrate.replaced(untouched, scale, bias, "platt" if fitted else "none", int(self.counts.sum()))
+        return calibrate.of_types(scale, bias, int(self.counts.sum()))
 
     def best_edges(self, calibrator: Calibrator) -> list[float]:
         """Of each type the probability from which regions overlap best with what was drawn (F of places); else 0.5."""
@@ -73,12 +71,13 @@ def of_places(outputs: Outputs, index: Index) -> PlaceCounts:
         shown = marks.to_canvas(marks.inspected(drawn, reading.place), reading.place)
         types = _covered(shown, reading.place)
         rows, columns = reading.maps.shape[1:]
+        looked = reading.looked_at
         bins = np.clip(((reading.maps + _LIMIT) * (_BINS / (2 * _LIMIT))).astype(int), 0, _BINS - 1)
         for number in range(len(counts)):
             shares = cv2.resize((types == number + 1).astype(np.float32), (columns, rows), interpolation=cv2.INTER_AREA)
             shows = shares >= _HALF
-            counts[number, 0] += np.bincount(bins[number][~shows], minlength=_BINS)
-            counts[number, 1] += np.bincount(bins[number][shows], minlength=_BINS)
+            counts[number, 0] += np.bincount(bins[number][~shows & looked], minlength=_BINS)
+            counts[number, 1] += np.bincount(bins[number][shows & looked], minlength=_BINS)
     return PlaceCounts(counts)
 
 

@@ -9,14 +9,14 @@ from numpy.typing import NDArray
 from scipy.special import expit, logit
 from torch import Tensor, nn
 
-from sightline.bundle.manifest import Locate, Metric
+from sightline.bundle.manifest import Locate, Manifest, Metric
 from sightline.config.decision import Decision
 from sightline.export import calibrate, decide, histogram, told
 from sightline.export.answer import Answer, calibration_of
 from sightline.export.calibrate import Calibrator
 from sightline.export.dense import BoxAnswer, RegionAnswer
-from sightline.export.detection import best_thresholds, detection_figures
-from sightline.export.evaluate import Scored, truth_of
+from sightline.export.detection import LOOSE, best_thresholds, detection_figures, mean_average_precision
+from sightline.export.evaluate import Scored
 from sightline.export.graph import ContractModel
 from sightline.export.matching import Compared, match
 from sightline.export.overkill import overkill_figure, peaks_of
@@ -24,6 +24,7 @@ from sightline.export.regions import RegionTally
 from sightline.export.sweep import Outputs, Sweeper
 from sightline.index import Index, Split
 from sightline.runs import RunFolder
+from sightline.runtime.looked import Link
 from sightline.train import Dense
 from sightline.verdict import Policy
 
@@ -54,25 +55,34 @@ def _outlined(network: Dense, run: RunFolder, sweeper: Sweeper) -> Answer:
     raw = sweeper.sweep(ContractModel(network, _Raw(), pair=network.pair).answer, part, stage="calibrate")
     seen = histogram.of_places(raw, index)
     places = seen.calibrator()
-    frame = calibrate.fit(raw.scores.astype(np.float64), truth_of(part, classes).astype(np.float64), exclusive=False)
-    frame = calibrate.filled(frame, places)
+    frame = calibrate.fit_frames(_highest(raw), told.truth(raw, index).astype(np.float64), places)
     edges = dict(zip(classes, seen.best_edges(places), strict=True))
+    scale = frame.scale / places.scale
+    link = Link(scale, frame.bias - places.bias * scale)
 
     def policy(outputs: Outputs) -> Policy:
-        truth = truth_of(outputs.samples, classes)
+        truth = told.truth(outputs, index)
         return _policy(
             decide.choose(outputs.scores, truth, classes, run.recipe.decide, exclusive=False, good=True), run
         )
 
     def locate(policy: Policy) -> Locate:
         limits = np.array([policy.threshold(name).review for name in classes])
-        raw = (logit(np.clip(limits, _CLEAR, 1 - _CLEAR)) - frame.bias) / frame.scale
-        peaks = dict(zip(classes, map(float, expit(raw * places.scale + places.bias)), strict=True))
+        highest = expit((logit(np.clip(limits, _CLEAR, 1 - _CLEAR)) - link.bias) / link.scale)
+        peaks = dict(zip(classes, map(float, highest), strict=True))
         # Where the best edge lies above what the frame's threshold asks for, a region ends where it begins.
-        return Locate(by="regions", peaks=peaks, edges={name: min(edges[name], peaks[name]) for name in classes})
+        ends = {name: min(edges[name], peaks[name]) for name in classes}
+        numbers = zip(map(float, link.scale), map(float, link.bias), strict=True)
+        return Locate(by="regions", peaks=peaks, edges=ends, frame=dict(zip(classes, numbers, strict=True)))
 
     model = ContractModel(network, RegionAnswer(places, frame), pair=network.pair)
-    return Answer(model, classes, calibration_of(frame), policy, locate)
+    return Answer(model, classes, calibration_of(frame), policy, locate, link)
+
+
+def _highest(raw: Outputs) -> NDArray[np.float64]:
+    """(N, C) the highest of each map where somebody looks."""
+    highest = [np.where(one.looked_at, one.maps, -np.inf).max((1, 2)) for one in raw.readings]
+    return np.array(highest, np.float64).reshape(raw.scores.shape)
 
 
 def _boxed(network: Dense, run: RunFolder, sweeper: Sweeper) -> Answer:
@@ -126,7 +136,7 @@ def _by_boxes(outputs: Outputs, index: Index, decision: Decision) -> Policy:
     """The threshold of each type: the one of the best F score of its boxes, unless good parts or the recipe decide."""
     classes = index.classes
     if decision.rule in ("overkill", "fixed"):
-        truth = truth_of(outputs.samples, classes)
+        truth = told.truth(outputs, index)
         return decide.choose(outputs.scores, truth, classes, decision, exclusive=False, good=True)
     images = told.boxes(outputs, index, decision.minimum_area)
     limits = best_thresholds(images, classes, decision.iou)
@@ -156,6 +166,20 @@ def figures(scored: Scored, outputs: Outputs, index: Index, locate: Locate) -> t
         rows.append(peaks_of(one.heat, one.truth, unit))
     at_overkill = overkill_figure(f"instance_recall_at_overkill_{_OVERKILL * 100:.0f}", rows, _OVERKILL)
     return tally.metrics() + ((at_overkill,) if at_overkill else ())
+
+
+def places(outputs: Outputs, index: Index, manifest: Manifest) -> float | None:
+    """How well single defects of a part are found: mAP at IoU 0.33 of boxes, mean IoU of regions; None of none."""
+    locate, policy, classes = manifest.locate, manifest.policy, manifest.classes
+    if locate is None:
+        return None
+    if locate.by == "boxes":
+        value = mean_average_precision(told.boxes(outputs, index, policy.minimum_area), classes, LOOSE)
+        return float(value) if np.isfinite(value) else None
+    tally = RegionTally(classes)
+    for one in told.regions(outputs, index, classes, policy, locate):
+        tally.add(one.told, one.truth, [told.LEAST] * len(classes), outputs.samples[one.row].unit)
+    return next((metric.value for metric in tally.metrics() if metric.name == "miou"), None)
 
 
 def limits(policy: Policy, classes: Sequence[str]) -> list[float]:

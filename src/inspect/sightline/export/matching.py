@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from sightline.boxes import Boxes, joined
+from sightline.boxes import Boxes, areas, iou, joined
 from sightline.errors import DataError
 from sightline.export import grouped
 
@@ -84,7 +84,9 @@ def match(found: Boxes, truth: Boxes, limits: Sequence[float]) -> _Numbers:
         int64 (T, F): number of the true box that each found one is, -1 of none.
     """
     alike = found.classes[:, None] == truth.classes[None, :]
-    return _greedy(np.where(alike, _iou(found, truth), -1.0), found.scores, np.asarray(limits, np.float64))
+    return _greedy(
+        np.where(alike, iou(found.corners, truth.corners), -1.0), found.scores, np.asarray(limits, np.float64)
+    )
 
 
 def match_any(found: Boxes, truth: Boxes, limit: float) -> _Numbers:
@@ -94,7 +96,7 @@ def match_any(found: Boxes, truth: Boxes, limit: float) -> _Numbers:
         int64 (F,): number of the true box that each found one is, of its own type or not, -1 of none.
     """
     taken = match(found, truth, [limit])[0]
-    shares = _iou(found, truth)
+    shares = iou(found.corners, truth.corners)
     shares[taken >= 0] = -1.0
     shares[:, taken[taken >= 0]] = -1.0
     others = _greedy(shares, found.scores, np.array([limit]))[0]
@@ -119,19 +121,6 @@ def _greedy(shares: _Floats, scores: NDArray[np.float32], limits: _Floats) -> _N
     return taken
 
 
-def _iou(found: Boxes, truth: Boxes) -> _Floats:
-    """(F, L) in double precision: of whole pixels an IoU of 3/5 then is no less than 0.6."""
-    one, other = found.corners.astype(np.float64)[:, None], truth.corners.astype(np.float64)[None, :]
-    sides = np.maximum(np.minimum(one[..., 2:], other[..., 2:]) - np.maximum(one[..., :2], other[..., :2]), 0)
-    shared = sides[..., 0] * sides[..., 1]
-    union = _areas(one) + _areas(other) - shared
-    return np.asarray(shared / np.maximum(union, np.finfo(np.float64).tiny))
-
-
-def _areas(corners: _Floats) -> _Floats:
-    return np.asarray(np.prod(np.maximum(corners[..., 2:] - corners[..., :2], 0), axis=-1))
-
-
 def matched(compared: Sequence[Compared], classes: Sequence[str], limits: Sequence[float]) -> Matches:
     """Matches every image of a part at T limits of IoU.
 
@@ -153,7 +142,7 @@ def matched(compared: Sequence[Compared], classes: Sequence[str], limits: Sequen
         hits=hits[:, order],
         true_classes=truth.classes,
         true_groups=np.repeat(numbers, [len(one.truth) for one in compared]),
-        true_areas=_areas(truth.corners.astype(np.float64)),
+        true_areas=areas(truth.corners),
         taken_at=np.concatenate([np.zeros((len(limits), 0)), *taken_at], axis=1),
         count=count,
     )
@@ -182,7 +171,7 @@ def sure_enough(found: Boxes, thresholds: Thresholds) -> Boxes:
 
 
 def type_counts(
-    compared: Sequence[Compared], classes: Sequence[str], thresholds: Thresholds, iou: float = 0.5
+    compared: Sequence[Compared], classes: Sequence[str], thresholds: Thresholds, limit: float = 0.5
 ) -> _Numbers:
     """How often each type was found as each type.
 
@@ -190,7 +179,7 @@ def type_counts(
         compared: The images.
         classes: The C types.
         thresholds: (C,) scores from which a found box counts.
-        iou: From which two boxes are one. Boxes of one type are matched first, then those left whatever their type.
+        limit: IoU from which two boxes are one. Those of one type are matched first, then what is left.
 
     Returns:
         int64 (C + 1, C + 1): the true type by the type said; the last column counts what was missed, the last row what
@@ -200,7 +189,7 @@ def type_counts(
     counts = np.zeros((count + 1, count + 1), np.int64)
     for one in compared:
         found = sure_enough(one.found, thresholds)
-        taken = match_any(found, one.truth, iou)
+        taken = match_any(found, one.truth, limit)
         missed = np.setdiff1d(np.arange(len(one.truth)), taken)
         of_found = np.append(one.truth.classes, count)[taken]  # -1 is the last: no true type
         np.add.at(counts, (of_found, found.classes), 1)

@@ -39,36 +39,23 @@ def peaks_of(heat: NDArray[np.float32], truth: NDArray[np.bool_], group: str) ->
     return Peaks(not peaks, float(hottest.max()), tuple(float(peak) for row in peaks for peak in row), group)
 
 
-def instance_recall_at_overkill(
-    rows: Sequence[Peaks | tuple[bool, float, Sequence[float]]], overkill: float
-) -> float | None:
+def overkill_figure(name: str, rows: Sequence[Peaks], overkill: float) -> Metric | None:
     """The share of instances that are hotter than the good images that may not be rejected.
 
     The threshold is the lowest that rejects at most this share of the good images: their largest heat is above it in no
-    more. It is taken from the rows themselves, so the figure says what the maps could do, not what a threshold chosen
-    on other images does.
-
-    Args:
-        rows: Of each image whether it is good, its largest heat, and the peak of each instance on it.
-        overkill: Share of the good images that may be rejected, 0 to below 1.
-
-    Returns:
-        0 to 1; None without an instance or without a good image.
-
-    Raises:
-        DataError: The share is none that leaves good images.
-    """
-    value = float(_recalls(*_flat(rows), np.ones((1, len(rows))), overkill)[0])
-    return value if np.isfinite(value) else None
-
-
-def overkill_figure(name: str, rows: Sequence[Peaks], overkill: float) -> Metric | None:
-    """The same with its interval, whose resamples choose the threshold anew.
+    more. It is taken from the rows themselves, and from each resample anew, so the figure says what the maps could do,
+    not what a threshold chosen on other images does.
 
     Args:
         name: Of the figure.
         rows: Of each image, with its group.
         overkill: Share of the good images that may be rejected, 0 to below 1.
+
+    Returns:
+        0 to 1 with its interval; None without an instance or without a good image.
+
+    Raises:
+        DataError: The share is none that leaves good images.
     """
     numbers, count = grouped.numbered([row.group for row in rows])
     values = _recalls(*_flat(rows), grouped.weights(count)[:, numbers], overkill)
@@ -76,13 +63,11 @@ def overkill_figure(name: str, rows: Sequence[Peaks], overkill: float) -> Metric
     return grouped.figure(name, values, count, intervals.guarded(min(len(good), len(defective))))
 
 
-def _flat(
-    rows: Sequence[Peaks | tuple[bool, float, Sequence[float]]],
-) -> tuple[NDArray[np.bool_], _Floats, _Floats, NDArray[np.int64]]:
+def _flat(rows: Sequence[Peaks]) -> tuple[NDArray[np.bool_], _Floats, _Floats, NDArray[np.int64]]:
     """(N,) whether good, (N,) largest heat; of every instance (M,) its peak, and (M,) the number of its image."""
-    good, largest = np.array([row[0] for row in rows], bool), np.array([row[1] for row in rows], np.float64)
-    peaks = np.array([peak for row in rows for peak in row[2]], np.float64)
-    return good, largest, peaks, np.repeat(np.arange(len(rows)), [len(row[2]) for row in rows])
+    good, largest = np.array([row.good for row in rows], bool), np.array([row.largest for row in rows], np.float64)
+    peaks = np.array([peak for row in rows for peak in row.instances], np.float64)
+    return good, largest, peaks, np.repeat(np.arange(len(rows)), [len(row.instances) for row in rows])
 
 
 def _recalls(

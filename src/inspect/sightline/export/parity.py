@@ -12,7 +12,7 @@ from sightline.bundle.manifest import Parity
 from sightline.errors import ExportError
 from sightline.export.sweep import Outputs
 from sightline.runtime.reader import Reading
-from sightline.verdict import Policy
+from sightline.verdict import Verdict
 
 LARGEST_DIFFERENCE = 1e-4
 """Largest difference of a calibrated score between torch and onnxruntime that the gate lets pass."""
@@ -27,14 +27,14 @@ _SURE = 0.05  # score from which a box must be there in both
 _BOX_SCORE = 1e-3  # largest difference of a box's score
 
 
-def check(trained: Outputs, exported: Outputs, policy: Policy, classes: Sequence[str]) -> Parity:
+def check(trained: Outputs, exported: Outputs, before: Sequence[Verdict], after: Sequence[Verdict]) -> Parity:
     """Compares scores, maps, boxes, and the verdicts that follow from them, image by image.
 
     Args:
         trained: What torch answered.
         exported: What onnxruntime answered on the same images.
-        policy: Turns scores into verdicts.
-        classes: Names of the types.
+        before: The verdicts that follow from the first.
+        after: Those that follow from the second.
 
     Raises:
         ExportError: Something differs by more than its limit, or a verdict changes; the images are named.
@@ -44,13 +44,7 @@ def check(trained: Outputs, exported: Outputs, policy: Policy, classes: Sequence
     pairs = list(zip(trained.readings, exported.readings, strict=True))
     maps = np.array([float(np.abs(a.maps - b.maps).max(initial=0)) for a, b in pairs])
     shifts = np.array([_apart(a, b) for a, b in pairs])
-    flipped = np.array(
-        [
-            policy.decide(a, classes).outcome != policy.decide(b, classes).outcome
-            for a, b in zip(trained.scores, exported.scores, strict=True)
-        ],
-        bool,
-    )
+    flipped = np.array([a.outcome != b.outcome for a, b in zip(before, after, strict=True)], bool)
     # A NaN on either side is a difference too: it must not pass as "not larger".
     apart = ~(scores <= LARGEST_DIFFERENCE) | ~(maps <= LARGEST_MAP_DIFFERENCE) | ~(shifts <= LARGEST_SHIFT)
     if apart.any() or flipped.any():

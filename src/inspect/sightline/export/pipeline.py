@@ -55,21 +55,21 @@ def export(run: RunFolder, *, progress: Progress = silent, mlflow_run: str | Non
     session = Session(onnx_file)
 
     def part(split: Split) -> Outputs:
-        return sweeper.sweep(session.run, index.part(split), stage=split.value)
+        return sweeper.sweep(session.run, index.part(split), stage=split.value, link=answered.link)
 
     calibrate, test = part(Split.CALIBRATE), part(Split.TEST)
     policy = answered.policy(calibrate)
     checked = test if test.samples else calibrate
     golden, frames = _golden(checked, sweeper)
     templates, pictures = _templates(recipe)
-    parity = _compare(answered, checked, sweeper, policy)
-    manifest = _manifest(run, answered, policy, golden, templates, parity, mlflow_run)
-    parts = [tasks.scored(outputs, manifest) for outputs in (calibrate, test)]
-    small = eight_bit.add(exported, run, parts, golden, sweeper) if recipe.model.int8 else None
-    measured = tasks.figures(parts[1], test, index, manifest.locate)
+    manifest = _manifest(run, answered, policy, golden, templates, mlflow_run)
+    manifest = manifest.model_copy(update={"parity": _compare(answered, checked, sweeper, manifest)})
+    small = eight_bit.add(exported, run, (calibrate, test), manifest, golden, sweeper) if recipe.model.int8 else None
+    scored = tasks.scored(test, index, manifest)
+    measured = tasks.figures(scored, test, index, manifest.locate)
     manifest = manifest.model_copy(update={"metrics": measured, "int8": small.facts if small else None})
     text = card.write(manifest, recipe.card, size=len(onnx_file), kept=_kept(index, recipe))
-    record(run, manifest, parts[1], test, sweeper, text)
+    record(run, manifest, scored, test, sweeper, text)
     own = {MODEL: onnx_file, "recipe.yaml": config.dump(recipe).encode(), "card.md": text.encode()}
     files = {**own, **frames, **pictures} | ({INT8_MODEL: small.model} if small else {})
     return bundle.write(run.path / "bundle", manifest, files, replace=True, prove=_self_test)
@@ -81,10 +81,9 @@ def _manifest(
     policy: Policy,
     golden: Mapping[str, Golden],
     templates: Templates | None,
-    parity: Parity,
     mlflow_run: str | None,
 ) -> Manifest:
-    """All that is known before anything is measured."""
+    """All that is known before anything is compared or measured."""
     recipe = run.recipe
     return Manifest(
         name=recipe.name,
@@ -101,7 +100,7 @@ def _manifest(
         calibration=answered.calibration,
         metrics=(),
         data=_data(run.index, recipe),
-        parity=parity,
+        parity=Parity(images=0, largest_score_difference=0, largest_map_difference=0, verdict_flips=0),
         golden=tuple(golden.values()),
         tolerance=GOLDEN_TOLERANCE,
         provenance=_provenance(run, mlflow_run),
@@ -125,14 +124,15 @@ def _kept(index: Index, recipe: Recipe) -> str:
     return f"{looked} lie in one part only."
 
 
-def _compare(answered: Answer, exported: Outputs, sweeper: Sweeper, policy: Policy) -> Parity:
+def _compare(answered: Answer, exported: Outputs, sweeper: Sweeper, manifest: Manifest) -> Parity:
     if not exported.samples:
         raise ExportError(
             "expected images to compare the exported model on, but the test and calibrate parts are empty",
             hint="Give data.split.test or data.split.calibrate a share.",
         )
-    trained = sweeper.sweep(answered.model.answer, exported.samples, stage="compare")
-    return gate.check(trained, exported, policy, answered.classes)
+    trained = sweeper.sweep(answered.model.answer, exported.samples, stage="compare", link=answered.link)
+    before, after = (tasks.scored(outputs, sweeper.index, manifest).verdicts for outputs in (trained, exported))
+    return gate.check(trained, exported, before, after)
 
 
 def _golden(outputs: Outputs, sweeper: Sweeper) -> tuple[dict[str, Golden], dict[str, bytes]]:

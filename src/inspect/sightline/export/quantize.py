@@ -28,9 +28,8 @@ from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantTy
 
 from sightline.bundle.manifest import Agreement
 from sightline.errors import ExportError
-from sightline.export.evaluate import auroc
+from sightline.export.evaluate import Scored, auroc
 from sightline.export.graph import check
-from sightline.verdict import Policy
 
 SEEING = (".features.", ".decoder.")
 """What names of weights have in common that see, in backbone and decoder, and those that answer have not."""
@@ -52,11 +51,13 @@ class Limits:
         flips: Share of images whose verdict changes. A single one always may: of few images it tells no rate, and a
             frame close to a threshold is there in every set.
         auroc_loss: Of telling defective from good frames, where both are there.
+        places_loss: Of finding single defects, where the model says places.
     """
 
     score_difference: float = 0.5
     flips: float = 0.01
     auroc_loss: float = 0.005
+    places_loss: float = 0.01
 
 
 class Shown(NamedTuple):
@@ -115,33 +116,30 @@ def quantized(model: bytes, frames: Iterable[Shown], *, within: Sequence[str] = 
 
 
 def compare(
-    part: str,
-    scores: NDArray[np.float32],
-    int8_scores: NDArray[np.float32],
-    defective: NDArray[np.bool_],
-    policy: Policy,
-    classes: tuple[str, ...],
+    part: str, full: Scored, small: Scored, places: tuple[float | None, float | None] = (None, None)
 ) -> Agreement:
     """Measures how far the int8 model is from the one it was made of, on one part of the data.
 
+    A verdict has changed if its outcome has, or, where defects are not located, the type that it names first. Located
+    ones are judged by their own figure: of several alike the first is any.
+
     Args:
         part: Name of the part.
-        scores: (N, C) of the float32 model.
-        int8_scores: (N, C) of the int8 model, on the same images.
-        defective: (N,) whether the frame shows a defect.
-        policy: Turns scores into verdicts. A verdict has changed if its outcome has, or the type that it names first.
-        classes: Names of the C types.
+        full: It with what the float32 model says.
+        small: It with what the int8 model says.
+        places: How well each of the two finds single defects; see `Agreement`.
     """
     # What is no number differs as much as a score can: it must not pass as "not larger".
-    difference = np.nan_to_num(np.abs(scores - int8_scores), nan=1.0, posinf=1.0)
-    flips = [_said(a, policy, classes) != _said(b, policy, classes) for a, b in zip(scores, int8_scores, strict=True)]
+    difference = np.nan_to_num(np.abs(full.scores - small.scores), nan=1.0, posinf=1.0)
     return Agreement(
         part=part,
-        images=len(scores),
+        images=len(full.samples),
         largest_score_difference=float(difference.max(initial=0.0)),
-        verdict_flips=sum(flips),
-        auroc=_auroc(scores, defective, policy),
-        auroc_int8=_auroc(int8_scores, defective, policy),
+        verdict_flips=int(np.count_nonzero(_said(full) != _said(small))),
+        auroc=_auroc(full),
+        auroc_int8=_auroc(small),
+        places=places[0],
+        places_int8=places[1],
     )
 
 
@@ -161,11 +159,17 @@ def gate(agreement: Agreement, limits: Limits | None = None) -> str:
         wrong.append(
             f"{agreement.verdict_flips} of {agreement.images} verdicts changed, {limits.flips:.1%} may, or a single one"
         )
-    if agreement.auroc is not None and agreement.auroc_int8 is not None:
-        loss = agreement.auroc - agreement.auroc_int8
-        if loss > limits.auroc_loss:
-            wrong.append(f"AUROC fell by {loss:.4f} of {limits.auroc_loss:g}, to {agreement.auroc_int8:.4f}")
+    wrong += _fell("AUROC", agreement.auroc, agreement.auroc_int8, limits.auroc_loss)
+    wrong += _fell("the figure of single defects", agreement.places, agreement.places_int8, limits.places_loss)
     return "; ".join(wrong)
+
+
+def _fell(name: str, full: float | None, small: float | None, most: float) -> list[str]:
+    if full is None or (small is not None and full - small <= most):
+        return []
+    if small is None:
+        return [f"{name} was {full:.4f} and cannot be told any more"]
+    return [f"{name} fell by {full - small:.4f} of {most:g}, to {small:.4f}"]
 
 
 class _Frames(CalibrationDataReader):  # type: ignore[misc]
@@ -241,15 +245,17 @@ def _steps(weight: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.where(largest > _NOTHING, largest, 1).astype(np.float32) / np.float32(127)
 
 
-def _said(scores: NDArray[np.float32], policy: Policy, classes: tuple[str, ...]) -> tuple[str, str]:
-    verdict = policy.decide(scores, classes)
-    return verdict.outcome.value, verdict.defects[0].label if verdict.defects else ""
+def _said(part: Scored) -> NDArray[np.str_]:
+    """(N,) what each verdict says, in a word."""
+    named = part.located is None
+    return np.array([f"{v.outcome} {v.defects[0].label if named and v.defects else ''}" for v in part.verdicts], str)
 
 
-def _auroc(scores: NDArray[np.float32], defective: NDArray[np.bool_], policy: Policy) -> float | None:
-    if defective.all() or not defective.any() or not np.isfinite(scores).all():
+def _auroc(part: Scored) -> float | None:
+    defective = part.defective
+    if defective.all() or not defective.any() or not np.isfinite(part.scores).all():
         return None
-    return auroc(defective, policy.defect_score(scores))
+    return auroc(defective, part.policy.defect_score(part.scores))
 
 
 @contextmanager

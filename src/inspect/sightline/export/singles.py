@@ -104,7 +104,7 @@ def _misses(found: _Found, outputs: Outputs, sweeper: Sweeper, *, beside: bool) 
 
 def _boxed(scored: Scored, outputs: Outputs, sweeper: Sweeper) -> _Found:
     classes, least = scored.classes, limits(scored.policy, scored.classes)
-    rows = told.marked(outputs)
+    rows = told.marked(outputs, sweeper.index)
     part = told.boxes(outputs, sweeper.index, scored.policy.minimum_area)
     of_row = dict(zip(rows, part, strict=True))
     found = _Found(lambda row: Marks(of_row[row].truth, sure_enough(of_row[row].found, least)))

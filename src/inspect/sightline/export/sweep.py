@@ -16,6 +16,7 @@ from sightline.errors import DataError
 from sightline.image import Place
 from sightline.index import Index, Sample
 from sightline.runs import Progress
+from sightline.runtime.looked import Link
 from sightline.runtime.reader import Model, Reader, Reading
 from sightline.verdict import Frame
 
@@ -67,6 +68,8 @@ class Sweeper:
             DataError: It was changed since the index was made.
         """
         picture = read_checked(self.index, sample, bits=self.spec.bits)
+        if self._views.templates is None:
+            return Frame(picture, sample.path)
         return Frame(picture, sample.path, self._views.own(sample), variant_of(sample))
 
     def template(self, sample: Sample, place: Place) -> NDArray[np.uint8] | None:
@@ -90,19 +93,20 @@ class Sweeper:
         size = place.frame[::-1]
         return np.asarray(cv2.warpPerspective(template, place.registration.matrix, size, flags=flags), np.uint8)
 
-    def sweep(self, model: Model, samples: Sequence[Sample], *, stage: str) -> Outputs:
+    def sweep(self, model: Model, samples: Sequence[Sample], *, stage: str, link: Link | None = None) -> Outputs:
         """Scores samples in order.
 
         Args:
             model: Network, exported session, or anything of that face.
             samples: Rows of the index.
             stage: Name for the progress bar.
+            link: How the model's scores follow from its maps; None if they do not.
 
         Raises:
             ImageError: An image cannot be read any more, or it is not fit to be inspected.
             DataError: An image was changed since the index was made.
         """
-        reader = Reader(model, self.spec, self._views.templates, pair=self._pair)
+        reader = Reader(model, self.spec, self._views.templates, pair=self._pair, link=link)
         readings: list[Reading] = []
         for start in range(0, len(samples), self.spec.batch):
             part = samples[start : start + self.spec.batch]

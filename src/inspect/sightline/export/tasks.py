@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from sightline.bundle.manifest import Locate, Manifest, Metric
-from sightline.export import evaluate, local, one_class
+from sightline.export import evaluate, local, one_class, told
 from sightline.export.answer import Answer, anomalous, classified
 from sightline.export.evaluate import Scored
 from sightline.export.local import located
@@ -39,18 +39,20 @@ def answer(run: RunFolder, sweeper: Sweeper) -> Answer:
     raise TypeError(f"no answer is known for {type(task).__name__}")
 
 
-def scored(outputs: Outputs, manifest: Manifest) -> Scored:
+def scored(outputs: Outputs, index: Index, manifest: Manifest) -> Scored:
     """One part with its verdicts, as the runtime of a bundle gives them.
 
     Args:
         outputs: What the model answered on the part.
+        index: Tells what is true.
         manifest: The bundle's; its figures do not matter.
     """
-    located = None
-    if manifest.locate is not None and manifest.policy.minimum_area > 0:
-        located = tuple(_without_outlines(reading, manifest) for reading in outputs.readings)
     one_class = manifest.method in ("anomaly", "compare")
-    return Scored(outputs.samples, outputs.scores, manifest.classes, manifest.policy, one_class, located)
+    part = Scored(outputs.samples, outputs.scores, manifest.classes, manifest.policy, one_class)
+    if manifest.locate is None:
+        return part
+    located = tuple(_without_outlines(reading, manifest) for reading in outputs.readings)
+    return replace(part, located=located, shows=told.truth(outputs, index))
 
 
 def _without_outlines(reading: Reading, manifest: Manifest) -> tuple[Defect, ...]:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from sightline.boxes import Boxes, areas
 from sightline.bundle.manifest import Locate
 from sightline.dataset import marks
+from sightline.export.evaluate import truth_of
 from sightline.export.matching import Compared
 from sightline.export.sweep import Outputs
 from sightline.index import Index, Sample
@@ -57,7 +58,7 @@ def boxes(outputs: Outputs, index: Index, minimum_area: float = 0.0) -> list[Com
     return [
         Compared(sample.unit, counting(outputs.readings[row], minimum_area), _inspected(sample, index, outputs, row))
         for row, sample in enumerate(outputs.samples)
-        if marks.is_marked(sample)
+        if marks.is_marked(sample, index)
     ]
 
 
@@ -66,9 +67,19 @@ def _inspected(sample: Sample, index: Index, outputs: Outputs, row: int) -> Boxe
     return marks.seen(marks.boxes_on(sample, index), outputs.readings[row].place.hidden_on_frame)
 
 
-def marked(outputs: Outputs) -> list[int]:
+def truth(outputs: Outputs, index: Index) -> NDArray[np.bool_]:
+    """(N, C) whether each frame shows each type of the index where somebody looks; what is not marked is seen."""
+    shown = truth_of(outputs.samples, index.classes)
+    for row, sample in enumerate(outputs.samples):
+        if marks.is_marked(sample, index) and outputs.readings[row].place.hidden_on_frame is not None:
+            seen = _inspected(sample, index, outputs, row).classes
+            shown[row] &= np.isin(np.arange(len(index.classes)), seen)
+    return shown
+
+
+def marked(outputs: Outputs, index: Index) -> list[int]:
     """Numbers of the images whose defects are marked, of which good ones have none: those that `boxes` takes."""
-    return [row for row, sample in enumerate(outputs.samples) if marks.is_marked(sample)]
+    return [row for row, sample in enumerate(outputs.samples) if marks.is_marked(sample, index)]
 
 
 def counting(reading: Reading, minimum_area: float) -> Boxes:
@@ -97,22 +108,14 @@ def regions_of(
     outputs: Outputs, index: Index, classes: Sequence[str], policy: Policy, locate: Locate, row: int
 ) -> Regions | None:
     """The image of this number, as `regions`; None if its defects are not marked."""
-    truth = masks(outputs.samples[row], index, len(classes))
-    if truth is None:
+    sample, reading = outputs.samples[row], outputs.readings[row]
+    drawn = marks.types_map(sample, index)
+    if (drawn == marks.UNKNOWN).any():
         return None
-    hidden = outputs.readings[row].place.hidden_on_frame
-    if hidden is not None:
-        truth = truth & ~hidden
-    heat = over_frame(outputs.readings[row])
-    return Regions(row, heat, said(outputs.readings[row], heat, classes, policy, locate), truth)
-
-
-def masks(sample: Sample, index: Index, types: int) -> NDArray[np.bool_] | None:
-    """Where each type was drawn, bool (C, H, W); None if nobody marked it."""
-    found = marks.types_map(sample, index)
-    if (found == marks.UNKNOWN).any():
-        return None
-    return np.asarray(found[None] == np.arange(1, types + 1, dtype=np.uint8)[:, None, None])
+    shown = marks.inspected(drawn, reading.place)
+    truth = np.asarray(shown[None] == np.arange(1, len(classes) + 1, dtype=np.uint8)[:, None, None])
+    heat = over_frame(reading)
+    return Regions(row, heat, said(reading, heat, classes, policy, locate), truth)
 
 
 def over_frame(reading: Reading) -> NDArray[np.float32]:
@@ -134,12 +137,10 @@ def said(
     """
     found = np.zeros(heat.shape, bool)
     for number, name in enumerate(classes):
-        top = float(heat[number].max())
-        if reading.scores[number] < policy.threshold(name).review or not top > 0:
+        if reading.scores[number] < policy.threshold(name).review:
             continue
-        peak = min(locate.peaks[name] * top / max(float(reading.maps[number].max()), 1e-9), top)
-        for mask, (left, above) in defects.regions(heat[number], min(locate.edges[name], peak)):
-            at = number, slice(above, above + mask.shape[0]), slice(left, left + mask.shape[1])
-            if heat[at][mask].max() >= peak and mask.sum() >= policy.minimum_area:
-                found[at] |= mask
+        highest = float(reading.maps[number].max())
+        for mask, (left, above) in defects.regions(heat[number], highest, locate.peaks[name], locate.edges[name]):
+            if mask.sum() >= policy.minimum_area:
+                found[number, above : above + mask.shape[0], left : left + mask.shape[1]] |= mask
     return found

@@ -3,6 +3,7 @@
 Everything here is numpy and OpenCV. Normalisation is not here: it lives in the model's graph.
 """
 
+from sightline.config.tiles import TILE_STEP
 from sightline.image.canvas import Place, corners_of, place
 from sightline.image.files import (
     LARGEST_FILE,
@@ -16,10 +17,11 @@ from sightline.image.files import (
     read_values,
     to_rgb,
 )
-from sightline.image.preprocess import PAD_GREY, content, evened, fill, fitted, prepare, region, resize, unseen
+from sightline.image.outlines import outline, outlines
+from sightline.image.preprocess import PAD_GREY, content, evened, fill, fitted, region, resize, unseen
 from sightline.image.register import Registration, back, best, register, warp
 from sightline.image.templates import Templates
-from sightline.image.tiles import TILE_STEP, Blend, Window, cut, merge, plan
+from sightline.image.tiles import Blend, Window, cut, merge, plan
 from sightline.image.views import View, view
 
 __all__ = [
@@ -44,10 +46,11 @@ __all__ = [
     "fill",
     "fitted",
     "merge",
+    "outline",
+    "outlines",
     "place",
     "plan",
     "png",
-    "prepare",
     "read",
     "read_bytes",
     "read_mask",

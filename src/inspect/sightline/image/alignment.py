@@ -24,10 +24,14 @@ _Picture = NDArray[np.float32]
 Matrix = NDArray[np.float64]
 
 COARSE, FINER = 128, (256, 512)
-"""Longest side, in pixels, of the pictures that are searched and of those on which the place is refined in turn."""
+"""Longest side, in pixels, of the pictures that are searched and of those on which the place is refined in turn; of
+long parts, whose shorter side would become too small, they are larger."""
 
 _LEAST_SIDE = 16
-"""Pixels; a picture that is smaller, or becomes so at the size of the search, holds too little."""
+"""Pixels; a picture that is smaller holds too little."""
+
+_LONGEST = 32
+"""Times the shorter side that the longer one may be; beyond it, the pictures searched would be as large as frames."""
 
 _BAND = 0.8, 5.0
 """Deviations, in pixels of the small picture, of the two Gaussians whose difference is taken: noise and slow changes of
@@ -37,7 +41,8 @@ _LEAST_DETAIL = 0.5
 """Grey levels; a template whose band-passed picture spreads less is plain, and every place fits it."""
 
 _TURN_STEP = 2.0
-"""Degrees between the turns tried: at most 1 from the true one, which moves a corner of the small picture by 1.5."""
+"""Degrees between the turns tried: at most 1 from the true one, which moves a corner of the small picture by 1.5. Of
+pictures longer than usual they are finer, so that it does no more there."""
 
 _PLACES, _PEAK, _LEAST_PEAK = 3, 4, 0.7
 """How many peaks of the search are refined, how far apart they are (pixels of the small picture, in both directions),
@@ -73,19 +78,17 @@ class Pair(NamedTuple):
     factor: int
 
 
-class Place(NamedTuple):
-    """Where a frame lies on its template.
+class Fit(NamedTuple):
+    """A place where a frame may lie on its template, and how well it fits there.
 
     Attributes:
         warp: float64 (3, 3), from the template's own pixels to the frame's.
         quality: How well the two agree there, 0 to 1.
-        coverage: Share of the template that the frame covers, 0 to 1.
         rival: Of another place that fits alike, how many pixels away it is, and its quality; None if there is none.
     """
 
     warp: Matrix
     quality: float
-    coverage: float
     rival: tuple[float, float] | None = None
 
 
@@ -95,13 +98,29 @@ def grey(image: Image, name: str) -> Image:
 
 
 def pair_up(frame: Image, template: Image, side: int) -> Pair:
-    """Frame and template, grey, with the longest side at most ``side`` pixels."""
-    factor = max(1, ceil(max(*frame.shape, *template.shape) / side))
+    """Frame and template, grey, with the longest side about ``side`` pixels at most, and more of long parts.
+
+    Raises:
+        ImageError: One of them is too small, or they are too long for their shorter side.
+    """
     for name, view in (("frame", frame), ("template", template)):
-        if min(view.shape) // factor < _LEAST_SIDE:
-            size = f"{view.shape[0]} x {view.shape[1]}"
-            raise ImageError(f"expected a {name} of at least {_LEAST_SIDE * factor} pixels each way, got {size}")
+        if min(view.shape) < _LEAST_SIDE:
+            raise ImageError(f"expected a {name} of at least {_LEAST_SIDE} pixels each way, got {_size(view)}")
+    sides = *frame.shape, *template.shape
+    longest, shortest = max(sides), min(sides)
+    if longest > _LONGEST * shortest:
+        got = f"a frame of {_size(frame)} and a template of {_size(template)} pixels"
+        raise ImageError(
+            f"too long to be registered: expected sides of at most {_LONGEST} times the shortest one, got {got}",
+            hint="Take the part in several shots, or more of what lies beside it.",
+        )
+    stretch = max(1.0, longest * _LEAST_SIDE / (shortest * COARSE))
+    factor = max(1, min(ceil(longest / (side * stretch)), shortest // _LEAST_SIDE))
     return Pair(_detail(frame, factor), _detail(template, factor), factor)
+
+
+def _size(view: Image) -> str:
+    return f"{view.shape[1]} x {view.shape[0]}"
 
 
 def _detail(view: Image, factor: int) -> _Picture:
@@ -113,7 +132,7 @@ def _detail(view: Image, factor: int) -> _Picture:
     return fine - slow
 
 
-def search(pair: Pair, align: Align) -> Place:
+def search(pair: Pair, align: Align) -> Fit:
     """The place found on small pictures.
 
     Raises:
@@ -125,16 +144,16 @@ def search(pair: Pair, align: Align) -> Place:
         raise ImageError(f"the template is plain: expected {what}", hint="Take a template with structure.")
     rigid = "translation" if align.motion == "translation" else "euclidean"
     ends = [refined(pair, start, rigid) for start in _peaks(pair, align)]
-    places = sorted((place for place in ends if place is not None), key=lambda place: -place.quality)
-    if not places:
+    fits = sorted((fit for fit in ends if fit is not None), key=lambda fit: -fit.quality)
+    if not fits:
         raise ImageError("the frame does not fit the template: no place was found", hint=HINT)
-    return places[0]._replace(rival=_rival(pair, places))
+    return fits[0]._replace(rival=_rival(pair, fits))
 
 
-def _rival(pair: Pair, places: list[Place]) -> tuple[float, float] | None:
+def _rival(pair: Pair, fits: list[Fit]) -> tuple[float, float] | None:
     """Of a pattern that repeats itself, the next best place: either may be the right one."""
     middle = np.array([*centre(pair.template) * pair.factor, 1.0])
-    first, *others = places
+    first, *others = fits
     for other in others:
         away = float(np.linalg.norm((other.warp - first.warp) @ middle))
         alike = 1 - other.quality < _RIVAL * (1 - first.quality) + _RIVAL_MARGIN
@@ -146,7 +165,7 @@ def _rival(pair: Pair, places: list[Place]) -> tuple[float, float] | None:
 def _peaks(pair: Pair, align: Align) -> list[Matrix]:
     """The likeliest places, from template to frame, best first: peaks of the correlation over shifts and turns."""
     margin = ceil(align.reach / pair.factor) + 1
-    steps = 0 if align.motion == "translation" else ceil(align.turn / _TURN_STEP)
+    steps = 0 if align.motion == "translation" else ceil(align.turn / _turn_step(pair))
     turns = np.linspace(-align.turn, align.turn, 2 * steps + 1) if steps else np.zeros(1)
     heights = np.stack([_correlated(pair, turn, margin) for turn in turns])
     which, height = heights.argmax(axis=0), heights.max(axis=0)
@@ -159,6 +178,11 @@ def _peaks(pair: Pair, align: Align) -> list[Matrix]:
         places.append(_zoomed(start, pair.factor))
         height[max(0, row - _PEAK) : row + _PEAK + 1, max(0, column - _PEAK) : column + _PEAK + 1] = 0
     return places
+
+
+def _turn_step(pair: Pair) -> float:
+    """Degrees between the turns tried."""
+    return float(_TURN_STEP * COARSE / max(COARSE, *pair.template.shape))
 
 
 def _correlated(pair: Pair, turn: float, margin: int) -> _Picture:
@@ -188,8 +212,8 @@ def _zoomed(warped: Matrix, by: float) -> Matrix:
     return np.asarray(larger @ warped @ np.linalg.inv(larger), np.float64)
 
 
-def refined(pair: Pair, start: Matrix, motion: str) -> Place | None:
-    """The place that the enhanced correlation coefficient leads to; None if it leads nowhere.
+def refined(pair: Pair, start: Matrix, motion: str) -> Fit | None:
+    """The fit that the enhanced correlation coefficient leads to; None if it leads nowhere.
 
     Args:
         pair: The pictures to work on.
@@ -208,11 +232,11 @@ def refined(pair: Pair, start: Matrix, motion: str) -> Place | None:
     found[: end.shape[0]] = end
     if not np.isfinite(found).all() or abs(np.linalg.det(found)) < _TINY:
         return None
-    return Place(_zoomed(found, pair.factor), *_agreement(pair, found))
+    return Fit(_zoomed(found, pair.factor), _agreement(pair, found))
 
 
-def _agreement(pair: Pair, place: Matrix) -> tuple[float, float]:
-    """Quality and coverage of a place, which is given at the size of the pair."""
+def _agreement(pair: Pair, place: Matrix) -> float:
+    """The quality of a place, which is given at the size of the pair."""
     size = pair.template.shape[1], pair.template.shape[0]
     seen, covered = (
         np.asarray(cv2.warpPerspective(picture, place, size, flags=_INVERSE), np.float32)
@@ -227,4 +251,4 @@ def _agreement(pair: Pair, place: Matrix) -> tuple[float, float]:
     alike = np.clip(shared / np.sqrt(np.maximum(own * other, _TINY)), 0, 1)
     # What only one of the two shows counts against them as much as what both show counts for them.
     weights = share * np.sqrt(np.maximum(own / max(own.sum(), _TINY), other / max(other.sum(), _TINY)))
-    return float((alike * weights).sum() / max(weights.sum(), _TINY)), float(covered.mean())
+    return float((alike * weights).sum() / max(weights.sum(), _TINY))

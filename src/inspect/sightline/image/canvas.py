@@ -14,6 +14,7 @@ from sightline.image.register import Registration, back
 
 _Points = NDArray[np.float64]
 _HALF = 0.5  # of a pixel
+_SEEN = 1 / 3  # share of a cell or a box that somebody looks at, from which it counts
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,24 +47,48 @@ class Place:
         """(h, w) of the canvas: the pixels where nobody looks; None if all of it is looked at."""
         if self.unseen is None:
             return None
+        return np.asarray(self._fitted(self.unseen.astype(np.float32)) > _HALF)
+
+    def hidden_cells(self, cells: tuple[int, int]) -> NDArray[np.bool_] | None:
+        """(h, w) of a map of so many cells: those where nobody looks; None if all of it is looked at."""
+        looked = self._looked_at
+        if looked is None:
+            return None
+        shares = cv2.resize(looked.astype(np.float32), cells[::-1], interpolation=cv2.INTER_AREA)
+        return np.asarray(shares < min(_SEEN, float(shares.max())))
+
+    def sees(self, corners: NDArray[np.float32]) -> NDArray[np.bool_]:
+        """(K,) whether somebody looks at a third of each box (K, 4) of the canvas; also of what is no box."""
+        looked, sound = self._looked_at, np.asarray(np.isfinite(corners).all(axis=1))
+        if looked is None or not sound.any():
+            return np.ones(len(corners), bool)
+        sums, limit = cv2.integral(looked.astype(np.uint8)), np.array(looked.shape[::-1])
+        low = np.clip(np.floor(np.where(sound[:, None], corners[:, :2], 0)), 0, limit - 1).astype(int)
+        high = np.clip(np.ceil(np.where(sound[:, None], corners[:, 2:], 1)), low + 1, limit).astype(int)
+        (x1, y1), (x2, y2) = low.T, high.T
+        shares = (sums[y2, x2] - sums[y1, x2] - sums[y2, x1] + sums[y1, x1]) / np.prod(high - low, axis=1)
+        return np.asarray((shares >= _SEEN) | ~sound)
+
+    @property
+    def _looked_at(self) -> NDArray[np.bool_] | None:
+        """(h, w) of what maps cover: the pixels where somebody looks; None if that is all."""
+        size, hidden = self.covered or self.canvas, self.hidden
+        if hidden is None and self.content == (0, 0, *size):
+            return None
+        looked: NDArray[np.bool_] = np.zeros(size, bool)
         top, left, height, width = self.content
-        canvas = np.zeros(self.canvas, bool)
-        shares = cv2.resize(self.unseen.astype(np.float32), (width, height), interpolation=cv2.INTER_AREA)
-        canvas[top : top + height, left : left + width] = shares > _HALF
-        return canvas
+        looked[top : top + height, left : left + width] = True
+        if hidden is not None:
+            looked[: hidden.shape[0], : hidden.shape[1]] &= ~hidden
+        return looked
 
     @property
     def hidden_on_frame(self) -> NDArray[np.bool_] | None:
         """(H, W) of the frame: the same there, and all that lies beside the region; None if nothing is hidden."""
         if self.unseen is None and self.region == (0, 0, *self.upright) and self.registration is None:
             return None
-        looked = np.zeros(self.upright, np.float32)
-        top, left, height, width = self.region
-        looked[top : top + height, left : left + width] = 1 if self.unseen is None else ~self.unseen
-        if self.registration is not None:
-            flags, matrix = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP, self.registration.matrix
-            return np.asarray(cv2.warpPerspective(looked, matrix, self.frame[::-1], flags=flags) < _HALF)
-        return np.asarray(looked < _HALF)
+        looked = np.ones(self.region[2:], np.float32) if self.unseen is None else (~self.unseen).astype(np.float32)
+        return np.asarray(self._over_frame(looked) < _HALF)
 
     @property
     def scale(self) -> tuple[float, float]:
@@ -76,17 +101,20 @@ class Place:
         full = cv2.resize(heat, (self.covered or self.canvas)[::-1], interpolation=cv2.INTER_LINEAR)
         inside = np.ascontiguousarray(full[top : top + height, left : left + width])
         seen = np.asarray(cv2.resize(inside, self.region[:1:-1], interpolation=cv2.INTER_LINEAR), np.float32)
-        if self.region != (0, 0, *self.upright):
-            whole = np.zeros(self.upright, np.float32)
-            top, left, height, width = self.region
-            whole[top : top + height, left : left + width] = seen
-            seen = whole
+        return self._over_frame(seen if self.unseen is None else np.where(self.unseen, np.float32(0), seen))
+
+    def _over_frame(self, found: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Brings a map (h, w) of the region back over the frame, float32 (H, W); 0 beside the region."""
+        whole = _laid(found, self.upright, self.region)
         if self.registration is None:
-            return seen
-        flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-        return np.asarray(
-            cv2.warpPerspective(seen, self.registration.matrix, self.frame[::-1], flags=flags), np.float32
-        )
+            return whole
+        flags, matrix = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP, self.registration.matrix
+        return np.asarray(cv2.warpPerspective(whole, matrix, self.frame[::-1], flags=flags), np.float32)
+
+    def _fitted(self, shares: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Brings a map (h, w) of the region to the canvas; 0 beside its content."""
+        size = self.content[:1:-1]
+        return _laid(cv2.resize(shares, size, interpolation=cv2.INTER_AREA), self.canvas, self.content)
 
     def points_to_frame(self, points: _Points) -> _Points:
         """Brings places of the canvas (K, 2), x and y in pixels, back to the frame."""
@@ -95,8 +123,13 @@ class Place:
         return upright if self.registration is None else back(upright, self.registration)
 
     def corners_to_frame(self, corners: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Brings boxes (K, 4), x1 y1 x2 y2, of the canvas back to the frame: upright boxes around them, cut to it."""
-        moved = np.stack([self.points_to_frame(points) for points in corners_of(corners)])
+        """Brings boxes (K, 4), x1 y1 x2 y2, of the canvas back to the frame: upright boxes around them.
+
+        They are cut to what the canvas shows of the frame, and to the frame.
+        """
+        top, left, height, width = self.content
+        low, high = np.array([left, top] * 2, np.float32), np.array([left + width, top + height] * 2, np.float32)
+        moved = np.stack([self.points_to_frame(points) for points in corners_of(np.clip(corners, low, high))])
         limit = [self.frame[1], self.frame[0]]
         return np.hstack([np.clip(moved.min(0), 0, limit), np.clip(moved.max(0), 0, limit)]).astype(np.float32)
 
@@ -115,11 +148,18 @@ class Place:
                 cv2.warpPerspective(shares, self.registration.matrix, self.upright[::-1], flags=cv2.INTER_LINEAR)
             )
         top, left, height, width = self.region
-        cut = np.ascontiguousarray(shares[top : top + height, left : left + width])
-        canvas = np.zeros(self.canvas, np.float32)
-        top, left, height, width = self.content
-        canvas[top : top + height, left : left + width] = cv2.resize(cut, (width, height), interpolation=cv2.INTER_AREA)
-        return canvas
+        return self._fitted(np.ascontiguousarray(shares[top : top + height, left : left + width]))
+
+
+def _laid(part: cv2.typing.MatLike, whole: tuple[int, int], at: tuple[int, int, int, int]) -> NDArray[np.float32]:
+    """A map of this (height, width) with a part of it given, at top, left, height, width, and 0 elsewhere."""
+    found = np.asarray(part, np.float32)
+    if at == (0, 0, *whole):
+        return found
+    top, left, height, width = at
+    canvas = np.zeros(whole, np.float32)
+    canvas[top : top + height, left : left + width] = found
+    return canvas
 
 
 def place(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from math import ceil
 
 import cv2
 import numpy as np
@@ -26,14 +27,9 @@ _LEAST_SPREAD = 2.0
 _LOCAL_LIGHT = 1 / 8
 """Deviation of the Gaussian window of ``light: local``, as a share of the frame's shorter side."""
 
-
-def prepare(image: NDArray[np.uint8], spec: Preprocess) -> NDArray[np.uint8]:
-    """Brings an RGB image (H, W, 3) to the model's input (spec.height, spec.width, 3), uint8, in one look.
-
-    Raises:
-        ImageError: The image is smaller than its region of interest.
-    """
-    return fitted(region(image, spec), spec)
+_WIDE, _NARROW = 64, 32
+"""Pixels; a wider window is taken on a reduced picture, on which its deviation is the second at most: time would grow
+by the cube of the frame's side. Frames of up to 512 pixels keep the plain way, and with it every grey level."""
 
 
 def region(image: NDArray[np.uint8], spec: Preprocess) -> NDArray[np.uint8]:
@@ -161,12 +157,21 @@ def evened(image: NDArray[np.uint8], light: str) -> NDArray[np.uint8]:
         return np.asarray(cv2.LUT(image, np.clip(np.rint(levels), 0, 255).astype(np.uint8)), np.uint8)
     sigma = _LOCAL_LIGHT * min(image.shape[:2])
     values = image.astype(np.float32)
-    apart = values - _window(values.mean(axis=2), sigma)[..., None]
-    spread_around = np.sqrt(_window((apart * apart).mean(axis=2), sigma))
-    even = apart * (_LIGHT_SPREAD / np.maximum(spread_around, _LEAST_SPREAD))[..., None] + _LIGHT_MEAN
-    return np.clip(np.rint(even), 0, 255).astype(np.uint8)
+    values -= _window(values.mean(axis=2), sigma)[..., None]
+    spread_around = np.sqrt(_window(np.square(values).mean(axis=2), sigma))
+    values *= (_LIGHT_SPREAD / np.maximum(spread_around, _LEAST_SPREAD))[..., None]
+    values += _LIGHT_MEAN
+    return np.clip(np.rint(values, out=values), 0, 255, out=values).astype(np.uint8)
 
 
 def _window(values: NDArray[np.float32], sigma: float) -> NDArray[np.float32]:
     """The Gaussian mean around every pixel of (H, W); edges are mirrored."""
-    return np.asarray(cv2.GaussianBlur(values, (0, 0), sigma, borderType=cv2.BORDER_REFLECT), np.float32)
+    if sigma <= _WIDE:
+        return np.asarray(cv2.GaussianBlur(values, (0, 0), sigma, borderType=cv2.BORDER_REFLECT), np.float32)
+    rows, columns = values.shape
+    factor = ceil(sigma / _NARROW)
+    size = ceil(columns / factor), ceil(rows / factor)
+    small = cv2.resize(values, size, interpolation=cv2.INTER_AREA)
+    across, down = sigma * size[0] / columns, sigma * size[1] / rows
+    small = cv2.GaussianBlur(small, (0, 0), across, sigmaY=down, borderType=cv2.BORDER_REFLECT)
+    return np.asarray(cv2.resize(small, (columns, rows), interpolation=cv2.INTER_LINEAR), np.float32)

@@ -10,9 +10,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from sightline.config import Preprocess
 from sightline.config.align import Align
 from sightline.errors import ImageError
-from sightline.image.alignment import COARSE, FINER, HINT, Image, Matrix, Place, centre, grey, pair_up, refined, search
+from sightline.image.alignment import COARSE, FINER, HINT, Fit, Image, Matrix, centre, grey, pair_up, refined, search
+from sightline.image.preprocess import cut_out, unseen
 
 _MOST_STRETCH = 1.5
 """Factor by which a homography may change the part's area; beyond it the fit has run away."""
@@ -29,7 +31,7 @@ class Registration:
         matrix: float64 (3, 3), from pixels of the frame (x, y, 1) to pixels of the template.
         quality: How well the registered frame agrees with the template, 0 to 1: the mean normalised correlation of
             their blocks, weighted by what there is to see in them.
-        coverage: Share of the template that the frame covers, 0 to 1.
+        coverage: Share of what is inspected of the template that the frame shows, 0 to 1.
     """
 
     matrix: Matrix
@@ -37,22 +39,27 @@ class Registration:
     coverage: float
 
 
-def register(frame: Image, template: Image, align: Align) -> Registration:
+def register(frame: Image, template: Image, align: Align, spec: Preprocess | None = None) -> Registration:
     """Finds where a frame lies on a template that shows the same product at the same scale.
 
     Args:
         frame: RGB, uint8 (H, W, 3).
         template: RGB, uint8 (h, w, 3), without defects; shifts are counted from where the two centres meet.
         align: What may differ, how far, and how well the two must agree.
+        spec: Its `roi` and `ignore` say what of the template is inspected, which is what the frame has to show; None
+            for all of it.
 
     Raises:
-        ImageError: The template is plain, two places fit alike, or agreement, coverage or motion is beyond ``align``.
+        ImageError: A picture is too small or too long, the template is plain or does not hold the region of interest,
+            two places fit alike, or agreement, coverage or motion is beyond ``align``.
     """
     views = grey(frame, "the frame"), grey(template, "the template")
-    return _settled(*views, search(pair_up(*views, COARSE), align), align)
+    return _settled(*views, search(pair_up(*views, COARSE), align), align, spec)
 
 
-def best(frame: Image, templates: Mapping[str, Image], align: Align) -> tuple[str, Registration]:
+def best(
+    frame: Image, templates: Mapping[str, Image], align: Align, spec: Preprocess | None = None
+) -> tuple[str, Registration]:
     """Finds the variant of the product that a frame shows, and where: the template that agrees best.
 
     All are compared on small pictures, and on larger ones only those that come near to the best.
@@ -61,6 +68,7 @@ def best(frame: Image, templates: Mapping[str, Image], align: Align) -> tuple[st
         frame: RGB, uint8 (H, W, 3).
         templates: By the variant's name, RGB, uint8 (h, w, 3).
         align: What may differ, how far, and how well frame and template must agree.
+        spec: As in `register`.
 
     Raises:
         ImageError: There is no template, or none fits; the message says why the likeliest did not.
@@ -69,15 +77,15 @@ def best(frame: Image, templates: Mapping[str, Image], align: Align) -> tuple[st
     views = {name: grey(template, f"template {name}") for name, template in templates.items()}
     fits: dict[str, Registration] = {}
     reasons: list[str] = []
-    places = {}
+    likely = {}
     for name, other in views.items():
         try:
-            places[name] = search(pair_up(view, other, COARSE), align)
+            likely[name] = search(pair_up(view, other, COARSE), align)
         except ImageError as error:
             reasons.append(f"{name}: {error.message}")
-    for name in _finalists(places):
+    for name in _finalists(likely):
         try:
-            fits[name] = _settled(view, views[name], places[name], align)
+            fits[name] = _settled(view, views[name], likely[name], align, spec)
         except ImageError as error:
             reasons.insert(0, f"{name}: {error.message}")
     if not fits:
@@ -91,8 +99,13 @@ def warp(frame: Image, template: Image, registration: Registration) -> Image:
     """Brings a frame into the template's place, RGB, uint8 (h, w, 3); what it does not cover is the template's."""
     size = template.shape[1], template.shape[0]
     moved = cv2.warpPerspective(frame, registration.matrix, size, flags=cv2.INTER_LINEAR)
-    whole = cv2.warpPerspective(np.full(frame.shape[:2], 255, np.uint8), registration.matrix, size)
-    return np.where((whole == 255)[..., None], moved, template).astype(np.uint8, copy=False)
+    shown = _shown(frame.shape, registration.matrix, template.shape)
+    return np.where(shown[..., None], moved, template).astype(np.uint8, copy=False)
+
+
+def _shown(shape: tuple[int, ...], matrix: Matrix, onto: tuple[int, ...]) -> NDArray[np.bool_]:
+    """Which pixels (h, w) of a template a frame shows whole, once a matrix has brought it there; from both shapes."""
+    return np.asarray(cv2.warpPerspective(np.full(shape[:2], 255, np.uint8), matrix, onto[1::-1]) == 255)
 
 
 def back(points: NDArray[np.floating], registration: Registration) -> Matrix:
@@ -103,35 +116,57 @@ def back(points: NDArray[np.floating], registration: Registration) -> Matrix:
     return np.asarray(cv2.perspectiveTransform(listed, np.linalg.inv(registration.matrix)), np.float64).reshape(-1, 2)
 
 
-def _finalists(places: Mapping[str, Place]) -> list[str]:
+def _finalists(likely: Mapping[str, Fit]) -> list[str]:
     """The variants that come near to the best, the likeliest last, so that its reason is said first."""
-    ranked = sorted(places, key=lambda name: -places[name].quality)[:_FINALISTS]
-    return [name for name in reversed(ranked) if places[name].quality >= places[ranked[0]].quality - _NEAR]
+    ranked = sorted(likely, key=lambda name: -likely[name].quality)[:_FINALISTS]
+    return [name for name in reversed(ranked) if likely[name].quality >= likely[ranked[0]].quality - _NEAR]
 
 
-def _settled(frame: Image, template: Image, coarse: Place, align: Align) -> Registration:
+def _settled(frame: Image, template: Image, coarse: Fit, align: Align, spec: Preprocess | None) -> Registration:
     """Refines a place on larger pictures and holds it to the settings.
 
     Raises:
         ImageError: It fits too poorly, or is no place where the product can lie.
     """
-    place: Place | None = coarse
+    fit: Fit | None = coarse
     for side in FINER:
-        place = refined(pair_up(frame, template, side), place.warp, align.motion) if place else None
-    if place is None:
+        fit = refined(pair_up(frame, template, side), fit.warp, align.motion) if fit else None
+    if fit is None:
         raise ImageError("the frame does not fit the template: refining its place failed", hint=HINT)
-    if place.quality < align.quality:
-        figures = f"expected a quality of at least {align.quality:g}, got {place.quality:.2f}"
+    if fit.quality < align.quality:
+        figures = f"expected a quality of at least {align.quality:g}, got {fit.quality:.2f}"
         raise ImageError(f"the frame does not fit the template: {figures}", hint=HINT)
-    if place.coverage < align.coverage:
-        figures = f"expected at least {align.coverage:.0%} of the template, got {place.coverage:.0%}"
-        raise ImageError(f"the frame shows too little: {figures}", hint="Move the camera or the part's stop.")
+    inverse = np.linalg.inv(fit.warp)
+    matrix = inverse / inverse[2, 2]
+    coverage = _coverage(frame, matrix, template, spec)
+    _check_coverage(coverage, align)
     if coarse.rival:
         figures = f"{coarse.rival[0]:.0f} px apart, with qualities of {coarse.quality:.2f} and {coarse.rival[1]:.2f}"
         raise ImageError(f"two places fit alike: {figures}", hint="Lessen `reach`, or take a larger template.")
-    _check_motion(place.warp, frame, template, align)
-    matrix = np.linalg.inv(place.warp)
-    return Registration(matrix / matrix[2, 2], place.quality, place.coverage)
+    _check_motion(fit.warp, frame, template, align)
+    return Registration(matrix, fit.quality, coverage)
+
+
+def _coverage(frame: Image, matrix: Matrix, template: Image, spec: Preprocess | None) -> float:
+    """The share of what is inspected of the template that is the frame's own once that is brought there."""
+    shown = _shown(frame.shape, matrix, template.shape)
+    if spec is None:
+        return float(shown.mean())
+    top, left, height, width = cut_out(template.shape, spec)
+    shown = shown[top : top + height, left : left + width]
+    hidden = unseen(template.shape, spec)
+    return float(shown.mean() if hidden is None else shown[~hidden].mean())
+
+
+def _check_coverage(coverage: float, align: Align) -> None:
+    """Refuses a frame of which too much would be the template's own; what to do is said in what a verdict tells."""
+    if coverage < align.coverage:
+        out, most = 100 * (1 - coverage), 100 * (1 - align.coverage)
+        raise ImageError(
+            f"the frame shows too little: {out:.3g}% of what is inspected of the template is out of view, at most "
+            f"{most:.3g}% may be; bring more of the part into view, draw input.roi around the part, or lower "
+            "input.align.coverage"
+        )
 
 
 def _check_motion(warped: Matrix, frame: Image, template: Image, align: Align) -> None:

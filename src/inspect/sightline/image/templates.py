@@ -25,7 +25,7 @@ class Templates:
     """
 
     def __init__(self, variants: Mapping[str, _Image], choose: Literal["name", "match"], spec: Preprocess) -> None:
-        self._variants, self._choose, self._align = dict(variants), choose, spec.align
+        self._variants, self._choose, self._spec = dict(variants), choose, spec
 
     def of(self, frame: _Image, *, own: _Image | None = None, variant: str = "") -> tuple[_Image, Registration | None]:
         """The template of a frame, and how the frame lies on it where that was found on the way.
@@ -49,7 +49,7 @@ class Templates:
             raise ImageError("expected a template with the frame, got none, and there are none of variants")
         if len(self._variants) == 1:
             return next(iter(self._variants.values())), None
-        if self._choose == "name" or self._align is None:
+        if self._choose == "name" or self._spec.align is None:
             raise ImageError(f"expected the name of the frame's variant, got none; there are templates of: {known}")
-        name, registration = best(frame, self._variants, self._align)
+        name, registration = best(frame, self._variants, self._spec.align, self._spec)
         return self._variants[name], registration

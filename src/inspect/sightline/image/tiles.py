@@ -8,21 +8,29 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from sightline.boxes import Boxes, areas, joined, overlaps, suppressed
+from sightline.boxes import Boxes, areas, by_type, joined, overlaps, suppressed
+from sightline.config.tiles import TILE_STEP
 from sightline.errors import ConfigError
 from sightline.image.preprocess import PAD_GREY
 
 _Floats = NDArray[np.float32]
 _Size = tuple[int, int]
 
-TILE_STEP = 32
-"""Pixels; what places of tiles are multiples of unless told: strides of maps divide it."""
-
 _TOUCH = 2.0
 """Pixels; a box that ends so near to a tile's edge is taken to go on beyond it."""
 
-_SAME = 0.5
+_INSIDE = 0.5
 """Share of the smaller of two boxes that must lie in the other one for both to be the same thing."""
+
+_AS_SURE = 0.5
+"""Least score, as a share of a piece's, of a whole box that stands for the piece: what is far less sure is no reason to
+drop it."""
+
+_DUPLICATE = 0.5
+"""Overlap (IoU) beyond which two boxes of a type, of neighbouring tiles, are one thing that both saw."""
+
+_MOST = 1000
+"""Boxes of a type in a frame that are looked at, the surest; at least all that one tile gave. A verdict names fewer."""
 
 
 @dataclass(frozen=True)
@@ -137,17 +145,18 @@ class Blend:
         return np.asarray(self._sum / np.maximum(self._weights, np.finfo(np.float32).tiny), np.float32)
 
 
-def merge(parts: Sequence[tuple[Window, Boxes]], tile: _Size, shape: _Size, limit: float) -> Boxes:
+def merge(parts: Sequence[tuple[Window, Boxes]], tile: _Size, shape: _Size) -> Boxes:
     """The boxes of a frame out of those of its tiles.
 
-    A box that a tile's inner edge cuts is left out if another tile shows the thing whole; if none does, for it is
-    longer than the overlap, its parts become one box with the surest part's score. Of the rest, duplicates go.
+    A box that a tile's inner edge cuts is left out if another tile shows the thing whole and is about as sure of it; if
+    none does, for it is longer than the overlap, its parts become one box with the surest part's score. Of two boxes of
+    a type that are nearly the same the surer one stays. Of more boxes of a type than a frame can have defects, the
+    surest are looked at, so that time and memory are bounded.
 
     Args:
         parts: Each tile with its boxes, in pixels of the tile.
         tile: Height and width of a tile.
         shape: Height and width of the frame.
-        limit: Two boxes of a type that overlap by more (IoU) are one, and the surer one stays.
 
     Returns:
         Boxes in pixels of the frame, none beyond it, the surest first.
@@ -155,12 +164,20 @@ def merge(parts: Sequence[tuple[Window, Boxes]], tile: _Size, shape: _Size, limi
     views = np.array([_view(window, tile, shape) for window, _ in parts], np.float32).reshape(-1, 4)
     numbers = np.repeat(np.arange(len(parts)), [len(boxes) for _, boxes in parts])
     boxes = joined([_placed(boxes, window, view) for (window, boxes), view in zip(parts, views, strict=True)])
-    kept = areas(boxes.corners) > 0
+    inside = areas(boxes.corners) > 0
+    boxes, numbers = boxes.only(inside), numbers[inside]
+    kept = _surest(boxes, max([_MOST, *(len(boxes) for _, boxes in parts)]))
     boxes, views = boxes.only(kept), views[numbers[kept]]
     is_cut = _cut(boxes.corners, views, shape)
-    whole = boxes.only(~is_cut)
-    pieces = is_cut & ~_shown_whole(boxes, whole)
-    return suppressed(joined([whole, _rejoined(boxes.only(pieces), views[pieces])]), limit)
+    whole, pieces = boxes.only(~is_cut), boxes.only(is_cut)
+    lost = ~_shown_whole(pieces, whole)
+    return suppressed(joined([whole, _rejoined(pieces.only(lost), views[is_cut][lost])]), _DUPLICATE)
+
+
+def _surest(boxes: Boxes, most: int) -> NDArray[np.int64]:
+    """The numbers (N,) of the surest boxes of each type, so many at most, in the boxes' order."""
+    kept = [rows[np.argsort(-boxes.scores[rows], kind="stable")[:most]] for rows in by_type(boxes)]
+    return np.sort(np.concatenate([np.zeros(0, np.int64), *kept]))
 
 
 def _view(window: Window, tile: _Size, shape: _Size) -> tuple[int, int, int, int]:
@@ -179,31 +196,48 @@ def _cut(corners: _Floats, views: _Floats, shape: _Size) -> NDArray[np.bool_]:
     return np.asarray(((np.abs(corners - views) <= _TOUCH) & (views != edges)).any(axis=1))
 
 
-def _shown_whole(boxes: Boxes, whole: Boxes) -> NDArray[np.bool_]:
-    """Which boxes (K,) lie for the most part in a whole one of their type."""
-    inside = overlaps(boxes.corners, whole.corners) >= _SAME * areas(boxes.corners)[:, None]
-    return np.asarray((inside & (boxes.classes[:, None] == whole.classes)).any(axis=1))
+def _shown_whole(pieces: Boxes, whole: Boxes) -> NDArray[np.bool_]:
+    """Which pieces (K,) lie for the most part in a whole box of their type that is about as sure."""
+    least, found = _INSIDE * areas(pieces.corners), np.zeros(len(pieces), bool)
+    for rows in by_type(pieces):
+        others = whole.only(whole.classes == pieces.classes[rows[0]])
+        for row in rows:
+            inside = overlaps(pieces.corners[[row]], others.corners)[0] >= least[row]
+            found[row] = (inside & (others.scores >= _AS_SURE * pieces.scores[row])).any()
+    return found
 
 
 def _rejoined(pieces: Boxes, views: _Floats) -> Boxes:
     """Each group of pieces that agree, type by type, where two tiles both look, as one box around them."""
     groups = np.arange(len(pieces))
-    for row in range(len(pieces)):
-        own, other = _within(pieces.corners[[row]], views), _within(pieces.corners, views[[row]])
-        low, high = np.maximum(own[:, :2], other[:, :2]), np.minimum(own[:, 2:], other[:, 2:])
-        shared, smaller = areas(np.hstack([low, high])), np.minimum(areas(own), areas(other))
-        same = (smaller > 0) & (shared >= _SAME * smaller) & (pieces.classes == pieces.classes[row])
-        same &= (views != views[row]).any(axis=1)
-        groups[np.isin(groups, groups[same])] = groups[row]
-    starts = [np.flatnonzero(groups == group) for group in np.unique(groups)]
-    return joined([_around(pieces.only(rows)) for rows in starts])
+    for rows in by_type(pieces):
+        for row in rows:
+            met = groups[rows[_agreeing(pieces.corners[rows], views[rows], pieces.corners[row], views[row])]]
+            groups[np.isin(groups, met)] = groups[row]
+    return _around(pieces, groups)
+
+
+def _agreeing(corners: _Floats, views: _Floats, piece: _Floats, view: _Floats) -> NDArray[np.int64]:
+    """Which of some pieces (K, 4) of other tiles, which lie in their views (K, 4), agree with one piece (4,)."""
+    beside = (areas(_within(views, view)) > 0) & (views != view).any(axis=1)
+    near = np.flatnonzero(beside)
+    own, other = _within(piece, views[near]), _within(corners[near], view)
+    shared, smaller = areas(_within(own, other)), np.minimum(areas(own), areas(other))
+    return near[(smaller > 0) & (shared >= _INSIDE * smaller)]
 
 
 def _within(corners: _Floats, views: _Floats) -> _Floats:
-    """What of boxes lies within views."""
-    return np.hstack([np.maximum(corners[:, :2], views[:, :2]), np.minimum(corners[:, 2:], views[:, 2:])])
+    """What of boxes (K, 4) lies within views (K, 4); either may be one alone (4,)."""
+    low, high = np.maximum(corners[..., :2], views[..., :2]), np.minimum(corners[..., 2:], views[..., 2:])
+    return np.concatenate([low, high], axis=-1)
 
 
-def _around(pieces: Boxes) -> Boxes:
-    low, high = pieces.corners[:, :2].min(axis=0), pieces.corners[:, 2:].max(axis=0)
-    return Boxes(np.hstack([low, high])[None], pieces.scores.max(keepdims=True), pieces.classes[:1])
+def _around(pieces: Boxes, groups: NDArray[np.int64]) -> Boxes:
+    """One box around the pieces of each group (K,), with the surest one's score."""
+    if not len(pieces):
+        return pieces
+    order = np.argsort(groups, kind="stable")
+    pieces, starts = pieces.only(order), np.flatnonzero(np.diff(groups[order], prepend=-1))
+    low = np.minimum.reduceat(pieces.corners[:, :2], starts)
+    high = np.maximum.reduceat(pieces.corners[:, 2:], starts)
+    return Boxes(np.hstack([low, high]), np.maximum.reduceat(pieces.scores, starts), pieces.classes[starts])

@@ -50,7 +50,7 @@ def view(
     if spec.align is not None:
         if template is None:
             raise ImageError("expected a template to register the frame to, got none")
-        registration = registration or register(frame, template, spec.align)
+        registration = registration or register(frame, template, spec.align, spec)
         frame = warp(frame, template, registration)
     elif template is not None and template.shape != frame.shape:
         raise ImageError(

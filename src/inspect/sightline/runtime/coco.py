@@ -20,9 +20,10 @@ _DIGITS = 2  # of a pixel's fraction
 class CocoWriter:
     """Collects verdicts, and writes them as a COCO data set whose annotations are predictions.
 
-    Every annotation has its ``score``, every image its ``outcome``, which tools that do not know them pass over. A
-    defect without a place becomes a crowd region (``iscrowd`` 1) over the whole frame. A frame that was not inspected
-    is left out: as an image without annotations it would pass for a good part.
+    Every annotation has its ``score``, every image its ``outcome``, which tools that do not know them pass over. The
+    ``area`` of an outline is what it encloses. A defect without a place becomes a crowd region (``iscrowd`` 1) over the
+    whole frame. A frame that was not inspected is left out: as an image without annotations it would pass for a good
+    part.
 
         >>> from sightline.verdict import Defect, Outcome, Verdict
         >>> writer = CocoWriter(["dent", "scratch"])
@@ -114,10 +115,8 @@ def _around(contour: Sequence[tuple[float, float]]) -> tuple[float, float, float
 
 
 def _area(defect: Defect, of_box: float) -> float:
-    """The area in pixels: as told, else that of the outline, else that of the box."""
-    if defect.area is not None:
-        return float(defect.area)
+    """The area in pixels: that of the outline, holes and all, as COCO wants it; else as told, else that of the box."""
     if len(defect.contour) > 2:
         points = np.array(defect.contour)
         return float(cv2.contourArea((points - points.mean(axis=0)).astype(np.float32)))
-    return float(of_box)
+    return float(of_box if defect.area is None else defect.area)

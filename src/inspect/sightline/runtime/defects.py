@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from sightline import image
 from sightline.boxes import areas
 from sightline.bundle.manifest import Locate, Manifest
 from sightline.runtime.reader import Reading
 from sightline.verdict import Defect
 
 _MOST = 200  # defects of a type; beyond it the map is no map of defects
-_COARSE = 0.75  # pixels that an outline may be off, so that a verdict is no list of every pixel
+Region = tuple[NDArray[np.bool_], tuple[int, int]]
+"""A mask (h, w), and its left and top on the frame."""
+
+_LOWERED = 0.5  # of its height that a peak may lose where the map is brought over the frame
 
 
 def defects_of(reading: Reading, manifest: Manifest) -> tuple[Defect, ...]:
@@ -64,38 +70,37 @@ def _boxes(reading: Reading, number: int, name: str, locate: Locate, scale: floa
 
 def _regions(reading: Reading, number: int, name: str, locate: Locate, scale: float | None) -> list[Defect]:
     heat = reading.place.heat_to_frame(reading.maps[number])
-    top = float(heat.max())
-    if not top > 0:  # as it is where the map holds what is no number
-        return []
-    # Bringing the map over the frame lowers its peaks a little; and of what reached a threshold the highest counts.
-    least = min(locate.peaks[name] * top / max(float(reading.maps[number].max()), 1e-9), top)
     defects = []
-    for mask, (left, above) in regions(heat, min(locate.edges[name], least)):
+    for mask, (left, above) in regions(heat, float(reading.maps[number].max()), locate.peaks[name], locate.edges[name]):
         values = heat[above : above + mask.shape[0], left : left + mask.shape[1]][mask]
-        if values.max() < least:
-            continue
         area, score = float(mask.sum()), float(min(1.0, values.max()))
         box = (float(left), float(above), float(left + mask.shape[1]), float(above + mask.shape[0]))
-        contour = outline(mask, left, above)
+        contour = image.outline(mask, (left, above))
         defects.append(Defect(name, score, box, area, _in_mm2(area, scale), contour, float(values.mean())))
     return sorted(defects, key=lambda defect: -defect.score)[:_MOST]
 
 
-def regions(heat: NDArray[np.float32], edge: float) -> list[tuple[NDArray[np.bool_], tuple[int, int]]]:
-    """The regions of touching pixels (8-connected) of a map (H, W) at or above an edge: mask, and its left and top."""
-    count, labels, stats, _ = cv2.connectedComponentsWithStats((heat >= edge).astype(np.uint8), connectivity=8)
-    found = []
+def regions(heat: NDArray[np.float32], highest: float, peak: float, edge: float) -> Iterator[Region]:
+    """The regions of touching pixels (8-connected) above the edge that reach the peak somewhere.
+
+    Args:
+        heat: (H, W), one type's map over the frame.
+        highest: Of the map before it was brought there, which lowers its peaks a little.
+        peak: What a region reaches; of a map that nowhere does its highest region counts, for its score did.
+        edge: Where a region ends.
+    """
+    top = float(heat.max())
+    if not top > 0:  # as it is where the map holds what is no number
+        return
+    least = min(peak * max(top / max(highest, 1e-9), _LOWERED), top)
+    inside = (heat >= min(edge, least)).astype(np.uint8)
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(inside, connectivity=8)
     for label in range(1, count):
-        left, top, width, height, _ = (int(value) for value in stats[label])
-        found.append((labels[top : top + height, left : left + width] == label, (left, top)))
-    return found
-
-
-def outline(mask: NDArray[np.bool_], left: int, top: int) -> tuple[tuple[float, float], ...]:
-    """The outer outline of a region, x, y in pixels of the frame; it runs along the middles of its outermost pixels."""
-    outlines, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
-    points = cv2.approxPolyDP(max(outlines, key=len), _COARSE, closed=True)[:, 0]
-    return tuple((float(x + left), float(y + top)) for x, y in points)
+        left, above, width, height, _ = (int(value) for value in stats[label])
+        at = slice(above, above + height), slice(left, left + width)
+        mask = labels[at] == label
+        if heat[at][mask].max() >= least:
+            yield mask, (left, above)
 
 
 def _in_mm2(area: float, scale: float | None) -> float | None:

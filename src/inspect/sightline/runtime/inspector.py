@@ -18,6 +18,7 @@ from sightline.errors import BundleError, ImageError, SightlineError
 from sightline.image import Templates
 from sightline.runtime import golden
 from sightline.runtime.defects import defects_of
+from sightline.runtime.looked import Link
 from sightline.runtime.reader import Reader, Reading
 from sightline.runtime.session import Session
 from sightline.verdict import Frame, Outcome, Verdict
@@ -88,7 +89,13 @@ class Inspector:
         self._session = Session(model.file, threads=threads)
         self.threads = self._session.threads
         self._check_manifest()
-        self._reader = Reader(self._session.run, self.manifest.input, templates_of(bundle), pair=self._session.pair)
+        self._reader = Reader(
+            self._session.run,
+            self.manifest.input,
+            templates_of(bundle),
+            pair=self._session.pair,
+            link=Link.of(self.manifest.locate, self.manifest.classes),
+        )
         blank = np.zeros((1, self._session.height, self._session.width, 3), np.uint8)
         answer = self._session.run(blank, blank if self._session.pair else None)
         if self.manifest.input.tiles is not None:

@@ -109,7 +109,7 @@ def _mark(defect: Defect, factor: tuple[float, float], style: _Style, picture: _
     outline = None
     if len(defect.contour) > 2 and min(box[2] - box[0], box[3] - box[1]) > style.least + 2:
         # It runs along the middles of pixels, which lie half a pixel further than their numbers say.
-        outline = np.rint((np.array(defect.contour) + 0.5) * factor - 0.5).astype(np.int32)
+        outline = np.rint(np.array(defect.contour) * factor - 0.5).astype(np.int32)
     return _Mark(box, outline, colour, text)
 
 

@@ -14,12 +14,16 @@ from numpy.typing import NDArray
 from sightline import image
 from sightline.boxes import Boxes
 from sightline.config import Preprocess
+from sightline.errors import ImageError
 from sightline.image import Blend, Place, Templates, View, Window
+from sightline.runtime.looked import Link, boxes_looked_at, maps_looked_at
 from sightline.runtime.session import Answer
 from sightline.verdict import Frame
 
 Model = Callable[[NDArray[np.uint8], NDArray[np.uint8] | None], Answer]
 """Frames uint8 (B, H, W, 3), and templates likewise or None, to an answer."""
+
+_SPARSE = 64  # every so many rows are compared first
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,6 +42,13 @@ class Reading:
     boxes: Boxes | None
     place: Place
 
+    @property
+    def looked_at(self) -> NDArray[np.bool_]:
+        """(h, w) whether somebody looks at each cell of the maps."""
+        cells = self.maps.shape[1], self.maps.shape[2]
+        hidden = self.place.hidden_cells(cells)
+        return np.ones(cells, bool) if hidden is None else ~hidden
+
 
 class Reader:
     """Shows frames to a model.
@@ -47,18 +58,26 @@ class Reader:
         spec: What frames go through.
         templates: The templates of variants; None if the product has none.
         pair: Whether the model takes a template beside each frame; if not, templates serve to align alone.
+        link: How the model's scores follow from its maps; None if they do not.
     """
 
     def __init__(
-        self, model: Model, spec: Preprocess, templates: Templates | None = None, *, pair: bool = False
+        self,
+        model: Model,
+        spec: Preprocess,
+        templates: Templates | None = None,
+        *,
+        pair: bool = False,
+        link: Link | None = None,
     ) -> None:
-        self._model, self._spec, self._templates, self._pair = model, spec, templates, pair
+        self._model, self._spec, self._templates, self._pair, self._link = model, spec, templates, pair, link
 
     def read(self, frames: Sequence[Frame]) -> list[Reading]:
-        """What the model says about several frames, run as one batch, or tile by tile.
+        """What the model says about several frames, run as one batch, or tile by tile; nothing where nobody looks.
 
         Raises:
-            ImageError: A frame is not fit to be inspected, or its template is missing.
+            ImageError: A frame is not fit to be inspected, its template is missing or the frame itself, or there
+                is use for none.
             BundleError: The model failed.
         """
         if not frames:
@@ -76,7 +95,9 @@ class Reader:
             ImageError: As `read`.
         """
         if self._templates is None:
+            _refuse_template(frame)
             return image.view(frame.image, self._spec)
+        _refuse_itself(frame)
         template, registration = self._templates.of(frame.image, own=frame.template, variant=frame.variant)
         return image.view(frame.image, self._spec, template, registration=registration)
 
@@ -85,11 +106,19 @@ class Reader:
         return self._model(np.stack(images), np.stack(given) if given else None)
 
     def _reading(self, answer: Answer, row: int, view: View) -> Reading:
-        boxes = None
-        if answer.boxes is not None:
-            found = Boxes.of_rows(answer.boxes[row])
-            boxes = Boxes(view.place.corners_to_frame(found.corners), found.scores, found.classes)
-        return Reading(answer.scores[row], answer.maps[row], boxes, view.place)
+        boxes = None if answer.boxes is None else Boxes.of_rows(answer.boxes[row])
+        return self._looked_at(answer.scores[row], answer.maps[row], boxes, view.place)
+
+    def _looked_at(
+        self, scores: NDArray[np.float32], maps: NDArray[np.float32], boxes: Boxes | None, place: Place
+    ) -> Reading:
+        """What was said, with boxes in pixels of the canvas, as a reading of what is looked at."""
+        if boxes is not None:
+            scores, found = boxes_looked_at(scores, boxes, place)
+            boxes = Boxes(place.corners_to_frame(found.corners), found.scores, found.classes)
+        elif self._link is not None:
+            scores, maps = maps_looked_at(scores, maps, place, self._link)
+        return Reading(scores, maps, boxes, place)
 
     def _tiled(self, view: View) -> Reading:
         """Reads a large frame tile by tile, some at a time, and brings the answers together."""
@@ -112,13 +141,28 @@ class Reader:
                 blend.add(window, answer.maps[row])
                 if answer.boxes is not None:
                     parts.append((window, Boxes.of_rows(answer.boxes[row])))
-        boxes = None
-        if parts:
-            merged = image.merge(parts, tile, shape, _SAME)
-            boxes = Boxes(view.place.corners_to_frame(merged.corners), merged.scores, merged.classes)
+        boxes = image.merge(parts, tile, shape) if parts else None
         maps = blend.maps() if blend else np.zeros((0, 1, 1), np.float32)
         covered = (maps.shape[1] * stride, maps.shape[2] * stride)
-        return Reading(np.concatenate(scores).max(0), maps, boxes, replace(view.place, covered=covered))
+        return self._looked_at(np.concatenate(scores).max(0), maps, boxes, replace(view.place, covered=covered))
 
 
-_SAME = 0.5  # overlap (IoU) from which two boxes of neighbouring tiles are one
+def _refuse_template(frame: Frame) -> None:
+    """Refuses a template or variant that would not be looked at: whoever gave it relies on it."""
+    if frame.template is not None or frame.variant:
+        got = "a template" if frame.template is not None else f"the variant {frame.variant!r}"
+        raise ImageError(f"the model takes no templates: expected a frame alone, got one with {got}")
+
+
+def _refuse_itself(frame: Frame) -> None:
+    """Refuses a frame that came with itself as its template, from which nothing can differ.
+
+    No camera takes the same picture twice to the bit.
+    """
+    if frame.template is None or frame.template.shape != frame.image.shape:
+        return
+    some = np.s_[::_SPARSE]
+    if np.array_equal(frame.image[some], frame.template[some]) and np.array_equal(frame.image, frame.template):
+        raise ImageError(
+            "the template is the frame itself, pixel by pixel: expected another picture, of a part without a defect"
+        )

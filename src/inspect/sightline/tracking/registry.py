@@ -28,10 +28,20 @@ _DEFECT = Object(
         Property("label", DataType.string),
         Property("score", DataType.double),
         Property("box", Array(DataType.double), required=False),
+        Property("area", DataType.double, required=False),
+        Property("area_mm2", DataType.double, required=False),
+        Property("contour", Array(Array(DataType.double)), required=False),
+        Property("mean", DataType.double, required=False),
     ]
 )
 SIGNATURE = ModelSignature(
-    inputs=Schema([ColSpec(DataType.string, "image")]),
+    inputs=Schema(
+        [
+            ColSpec(DataType.string, "image"),
+            ColSpec(DataType.string, "template", required=False),
+            ColSpec(DataType.string, "variant", required=False),
+        ]
+    ),
     outputs=Schema(
         [
             ColSpec(DataType.string, "outcome"),

@@ -2,7 +2,8 @@
 
 MLflow stores this file as the model's code and runs it there. It answers with the runtime's own verdicts.
 
-Input: a table with the column ``image``, each cell an image file (PNG, JPEG, ...) as base64 text, or as bytes.
+Input: a table with the column ``image``, each cell an image file (PNG, JPEG, ...) as base64 text, or as bytes. Where
+the product has templates, a column ``template`` likewise, or ``variant`` with a name, may stand beside it.
 Output: a table with the columns ``outcome``, ``reasons``, ``defects``, ``scores``, ``bundle``, one row an image.
 """
 
@@ -10,16 +11,19 @@ from __future__ import annotations
 
 import base64
 import binascii
+from collections.abc import Hashable, Mapping
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from mlflow.models import set_model
 from mlflow.pyfunc.model import PythonModel, PythonModelContext
+from numpy.typing import NDArray
 
 from sightline import image
 from sightline.errors import ImageError
 from sightline.runtime import Inspector
-from sightline.verdict import Outcome, Verdict
+from sightline.verdict import Frame, Outcome, Verdict
 
 _COLUMNS = ["outcome", "reasons", "defects", "scores", "bundle"]
 
@@ -38,14 +42,25 @@ class ServedBundle(PythonModel):
         params: dict[str, Any] | None = None,  # noqa: ARG002
     ) -> pd.DataFrame:
         """Gives one verdict a row; a cell that is no image is NOT_INSPECTED."""
-        return pd.DataFrame([self._inspect(cell).to_dict() for cell in model_input["image"]], columns=_COLUMNS)
+        rows = model_input.to_dict(orient="records")
+        return pd.DataFrame([self._inspect(row).to_dict() for row in rows], columns=_COLUMNS)
 
-    def _inspect(self, cell: object) -> Verdict:
+    def _inspect(self, row: Mapping[Hashable, Any]) -> Verdict:
+        template, variant = (_filled(row.get(name)) for name in ("template", "variant"))
         try:
-            frame = image.decode(_file(cell), bits=self._inspector.manifest.input.bits)
+            beside = None if template is None else self._decoded(template)
+            frame = Frame(self._decoded(row["image"]), template=beside, variant=str(variant or ""))
         except ImageError as error:
             return Verdict(Outcome.NOT_INSPECTED, (error.message,), bundle=self._inspector.bundle)
         return self._inspector.inspect(frame)
+
+    def _decoded(self, cell: object) -> NDArray[np.uint8]:
+        return image.decode(_file(cell), bits=self._inspector.manifest.input.bits)
+
+
+def _filled(cell: object) -> object:
+    """What an optional cell holds; None of an empty one, which a table may also give as no number."""
+    return cell if isinstance(cell, str | bytes) and cell else None
 
 
 def _file(cell: object) -> bytes:

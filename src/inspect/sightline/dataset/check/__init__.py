@@ -31,6 +31,7 @@ def check(
     one_class: bool = False,
     defects_teach: bool = True,
     localise: Localise | None = None,
+    outlined: bool = False,
     template: Template | None = None,
     left_out: Sequence[str] = (),
 ) -> CheckReport:
@@ -44,9 +45,12 @@ def check(
         one_class: Whether good parts are learned, and no types of defect.
         defects_teach: Whether defects are learned from.
         localise: The recipe's section if it is learned where defects are (tasks ``segment`` and ``detect``), else None.
+        outlined: Whether it is learned which pixels show a defect (task ``segment``).
         template: The recipe's section if its images have templates, else None.
         left_out: Folders of our own below the root, in which no image was looked for.
     """
+    templates_found = templates.of(index, preprocess or Preprocess(), template) if template else None
+    sizes = templates_found.sizes if templates_found else {}
     found = Found(
         index=index,
         scan=scan,
@@ -55,8 +59,9 @@ def check(
         one_class=one_class,
         defects_teach=defects_teach,
         localise=localise,
-        marked=look(index, scan, preprocess) if localise else (),
-        templates=templates.of(index, preprocess or Preprocess(), template) if template else None,
+        outlined=outlined,
+        marked=look(index, scan, preprocess, sizes) if localise else (),
+        templates=templates_found,
     )
     by_part = {part: index.counts(part) for part in Split}
     return CheckReport(
@@ -70,8 +75,8 @@ def check(
             *(templates.faults(found.templates) if found.templates else ()),
             *localising.faults(found),
         ),
-        warnings=(*doubts.doubts(found), *localising.doubts(found)),
-        notes=(*notes.own_folders(left_out), *notes.notes(found)),
-        unreadable=scan.unreadable,
+        warnings=(*doubts.doubts(found), *regions.doubts(found), *localising.doubts(found)),
+        notes=(*notes.own_folders(left_out), *notes.notes(found), *localising.notes(found)),
+        unreadable=scan.unreadable | scan.unfit,
         twins=facts.pairs(found),
     )

@@ -9,7 +9,7 @@ from sightline import image
 from sightline.config import Preprocess
 from sightline.dataset import one_class as good_parts
 from sightline.dataset.check.found import Found
-from sightline.dataset.check.rows import NAMED, listed
+from sightline.dataset.check.rows import NAMED, counted, listed
 from sightline.errors import ImageError
 from sightline.index import Sample, Split
 
@@ -23,6 +23,7 @@ _ASPECT = 1.5  # beyond this stretch a round spot is an oval one
 def doubts(found: Found) -> Iterator[str]:
     """What makes figures weaker than they look."""
     yield from _unreadable(found)
+    yield from _unfit(found)
     yield from _likely_leaks(found)
     yield from _few(found)
     yield from _empty_parts(found)
@@ -34,6 +35,13 @@ def _unreadable(found: Found) -> Iterator[str]:
     yield from (f"{reason}; left out" for reason in reasons[:NAMED])
     if len(reasons) > NAMED:
         yield f"{len(reasons) - NAMED:,} more files cannot be read; left out"
+
+
+def _unfit(found: Found) -> Iterator[str]:
+    reasons = [f"{path} ({reason})" for path, reason in found.scan.unfit.items()]
+    if reasons:
+        count = counted(len(reasons), "image does not fit its template", "images do not fit their templates")
+        yield f"{count}, and no line would inspect them; left out of training and of figures: {listed(reasons)}"
 
 
 def _likely_leaks(found: Found) -> Iterator[str]:

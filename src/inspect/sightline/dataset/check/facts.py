@@ -24,8 +24,9 @@ def facts(found: Found) -> dict[str, str]:
     alike = sum(map(len, together))
     largest = max(map(len, together), default=1)
     parts = Counter(s.split for s in index.samples)
+    unfit = f", {len(scan.unfit):,} not fitting their template" if scan.unfit else ""
     return {
-        "images": f"{total:,} readable, {len(scan.unreadable):,} unreadable",
+        "images": f"{total:,} readable, {len(scan.unreadable):,} unreadable{unfit}",
         "sizes": ", ".join(f"{width} x {height} ({count:,})" for (width, height), count in sizes[:3]) + more,
         "depths": ", ".join(
             f"{depth} bit {'grey' if channels == 1 else 'colour'} ({count:,})"

@@ -11,7 +11,7 @@ from sightline.config.localise import Localise
 from sightline.config.recipe import Data
 from sightline.dataset.check.marked import Marked
 from sightline.dataset.check.rows import by
-from sightline.dataset.check.templates import Pairing
+from sightline.dataset.check.templates import TemplatesFound
 from sightline.dataset.scan import Scan
 from sightline.index import GOOD, Index, Sample, Split
 
@@ -28,6 +28,7 @@ class Found:
         one_class: Whether good parts are learned, and no types of defect.
         defects_teach: Whether defects are learned from.
         localise: The recipe's section if it is learned where defects are, else None.
+        outlined: Whether it is learned which pixels show a defect.
         marked: What is marked on images, where that is learned.
         templates: What was found of the images' templates; None if the recipe states none.
     """
@@ -39,8 +40,9 @@ class Found:
     one_class: bool
     defects_teach: bool
     localise: Localise | None
+    outlined: bool
     marked: tuple[Marked, ...]
-    templates: Pairing | None
+    templates: TemplatesFound | None
 
     @cached_property
     def groups(self) -> Mapping[str, Sequence[Sample]]:

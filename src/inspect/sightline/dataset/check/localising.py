@@ -12,7 +12,6 @@ from sightline.boxes import Boxes, joined
 from sightline.dataset.check.found import Found
 from sightline.dataset.check.marked import Marked, sides
 from sightline.dataset.check.rows import counted, listed
-from sightline.dataset.marks import is_marked
 from sightline.dataset.report import Quantiles, Sizes
 from sightline.index import Sample, Split
 
@@ -56,10 +55,17 @@ def faults(found: Found) -> Iterator[str]:
             f"marks cannot be used: {listed(wrong)}; a mask of several types needs a value for each, stated in "
             "data.reader.values"
         )
-    if not any(len(one.boxes) for one in found.marked if one.sample.split is Split.TRAIN):
+    taught = [one for one in found.marked if one.sample.split is Split.TRAIN and len(one.boxes)]
+    if not taught:
         yield (
             "no defect is marked in the train part: the labels must say where defects are, in masks, outlines or boxes "
             "(readers masks, coco, yolo, voc, labelme, cvat, or csv with a mask_column)"
+        )
+    elif all(one.lost == len(one.boxes) for one in taught):
+        yield (
+            "every defect that is marked in the train part lies in ignored regions or outside of the region of "
+            f"interest, so that none is left to learn from: {_paths([one.sample for one in taught])}; change input.roi "
+            "or input.ignore"
         )
 
 
@@ -75,12 +81,22 @@ def doubts(found: Found) -> Iterator[str]:
 
 
 def _unmarked(found: Found) -> Iterator[str]:
-    rows = [s for s in found.index.samples if not is_marked(s)]
+    told = {one.sample.path for one in found.marked if one.known or one.fault}
+    told |= {file.sample.path for file in found.scan.files if file.mask_fault}  # which is an error of its own
+    rows = [s for s in found.index.samples if not s.good and s.path not in told]
     if rows:
         parts = Counter(s.split for s in rows)
         where = ", ".join(f"{part.value} {parts[part]:,}" for part in Split if parts[part])
         count = counted(len(rows), "defective image is", "defective images are")
         yield f"{count} left out of training, for nobody marked where the defects are ({where}): {_paths(rows)}"
+
+
+def notes(found: Found) -> Iterator[str]:
+    """What of the marks is coarser than it could be, where it is learned which pixels show a defect."""
+    rows = [one for one in found.marked if one.bare and found.outlined]
+    if rows:
+        count = counted(sum(one.bare for one in rows), "box has no outline", "boxes have no outline")
+        yield f"{count}: all that lies inside is taught as the defect: {_paths([one.sample for one in rows])}"
 
 
 def _unlearned(found: Found) -> Iterator[str]:

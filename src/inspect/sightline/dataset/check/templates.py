@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from sightline import image
 from sightline.config import Preprocess
 from sightline.config.template import Template
 from sightline.dataset.check.rows import by, counted, listed
-from sightline.dataset.views import variant_files, variant_of
+from sightline.dataset.fitting import refused, region_fault
+from sightline.dataset.scan import Progress
+from sightline.dataset.views import Views, variant_files, variant_of
 from sightline.errors import ImageError
 from sightline.index import Index, Sample
 
@@ -20,7 +24,7 @@ _NAMED = "name each image's variant in a column (data.reader.variant_column)"
 
 
 @dataclass(frozen=True, eq=False)
-class Pairing:
+class TemplatesFound:
     """What was found of the images' templates.
 
     Attributes:
@@ -28,40 +32,85 @@ class Pairing:
         unreadable: Why a file cannot be read, one each.
         sizes: Path of an image -> height and width of its template, where that is known.
         misfits: Images of another size than their template, each with both sizes; none where they are aligned.
+        variants: Variant -> height and width of its template.
+        themselves: Images whose template is the image itself, or a copy of its file.
     """
 
     lacking: Mapping[str, list[Sample]]
     unreadable: tuple[str, ...]
     sizes: Mapping[str, tuple[int, int]]
     misfits: tuple[str, ...]
+    variants: Mapping[str, tuple[int, int]]
+    themselves: tuple[str, ...]
 
 
-def of(index: Index, preprocess: Preprocess, template: Template) -> Pairing:
+class _Picture(NamedTuple):
+    size: tuple[int, int]
+    digest: str
+
+
+def of(index: Index, preprocess: Preprocess, template: Template) -> TemplatesFound:
     """Looks for the template of each image, as the edge would choose it, and into each file once."""
     variants = variant_files(template)
     choices = {s.path: _file(s, index, template, variants, aligned=preprocess.align is not None) for s in index.samples}
     files = sorted({choice for choice in choices.values() if isinstance(choice, Path)} | {*variants.values()})
     with ThreadPoolExecutor() as pool:
-        found = dict(zip(files, pool.map(_size, files), strict=True))
-    sizes = {
-        path: size
-        for path, choice in choices.items()
-        if isinstance(choice, Path) and isinstance(size := found[choice], tuple)
-    }
+        found = dict(zip(files, pool.map(_looked_into, files), strict=True))
+    read = {file: picture for file, picture in found.items() if isinstance(picture, _Picture)}
+    held = {name: read[file].size for name, file in variants.items() if file in read}
+    sizes = {path: size for path, choice in choices.items() if (size := _size(choice, read, held)) is not None}
     misfits = [
         f"{s.path} is {s.width} x {s.height} pixels, its template {size[1]} x {size[0]}"
         for s in index.samples
         if (size := sizes.get(s.path, (s.height, s.width))) != (s.height, s.width)
     ]
-    return Pairing(
+    return TemplatesFound(
         lacking=by((choice, s) for s in index.samples if isinstance(choice := choices[s.path], str)),
         unreadable=tuple(f"{file}: {reason}" for file, reason in found.items() if isinstance(reason, str)),
         sizes=sizes,
         misfits=() if preprocess.align else tuple(misfits),
+        variants=held,
+        themselves=tuple(
+            s.path for s in index.samples if s.template and _is_itself(s, read.get(index.root / s.template))
+        ),
     )
 
 
-def faults(found: Pairing) -> Iterator[str]:
+def unfit(
+    index: Index, preprocess: Preprocess, template: Template, *, progress: Progress | None = None
+) -> dict[str, str]:
+    """Registers the images that have a template: path -> why, of those that cannot be brought into its place.
+
+    Images without a template, or with one that does not hold the region of interest, are passed over, and all of them
+    where a template cannot be read: those are errors of their own.
+
+    Args:
+        index: Images that can be read.
+        preprocess: Says whether, and how, they are registered.
+        template: The recipe's section.
+        progress: Told how many of how many images are done.
+    """
+    if preprocess.align is None:
+        return {}
+    found = of(index, preprocess, template)
+    if found.unreadable:
+        return {}
+    wrong = {sample.path for rows in found.lacking.values() for sample in rows}
+    of_any = tuple(found.variants.values())  # where it is chosen by fitting, each is tried
+    rows = [
+        sample
+        for sample in index.samples
+        if sample.path not in wrong
+        and not any(
+            region_fault(size, preprocess)
+            for size in ([found.sizes[sample.path]] if sample.path in found.sizes else of_any)
+        )
+    ]
+    views = Views.of_recipe(index, preprocess, template)
+    return refused(views, rows, progress=progress)
+
+
+def faults(found: TemplatesFound) -> Iterator[str]:
     """What keeps images and templates from being brought together."""
     if found.unreadable:
         yield f"templates cannot be read: {listed(found.unreadable)}"
@@ -71,6 +120,12 @@ def faults(found: Pairing) -> Iterator[str]:
     if found.misfits:
         count = counted(len(found.misfits), "image differs", "images differ")
         yield f"{count} in size from the template: {listed(found.misfits)}; input.align brings them together"
+    if found.themselves:
+        count = counted(len(found.themselves), "image is its own template", "images are their own templates")
+        yield (
+            f"{count}, or a copy of it, so that nothing could differ: {listed(found.themselves)}; expected another "
+            "picture, of a part without a defect"
+        )
 
 
 def _file(
@@ -93,10 +148,25 @@ def _file(
     return None if template.choose == "match" and aligned else _NAMED
 
 
-def _size(file: Path) -> tuple[int, int] | str:
-    """Height and width of a picture, or why it cannot be read."""
+def _looked_into(file: Path) -> _Picture | str:
+    """What a picture's file holds, or why it cannot be read."""
     try:
-        height, width = image.read(file).shape[:2]
+        data = image.read_bytes(file, name=file.name)
+        height, width = image.decode(data, name=file.name).shape[:2]
     except ImageError as error:
         return error.message.removeprefix(f"{file.name}: ")
-    return height, width
+    return _Picture((height, width), hashlib.sha256(data).hexdigest())
+
+
+def _size(
+    choice: Path | str | None, read: Mapping[Path, _Picture], variants: Mapping[str, tuple[int, int]]
+) -> tuple[int, int] | None:
+    """Height and width of an image's template: where it is chosen by fitting, if all are of one size."""
+    if choice is None:
+        sizes = set(variants.values())
+        return sizes.pop() if len(sizes) == 1 else None
+    return read[choice].size if isinstance(choice, Path) and choice in read else None
+
+
+def _is_itself(sample: Sample, template: _Picture | None) -> bool:
+    return sample.template == sample.path or (template is not None and template.digest == sample.digest)

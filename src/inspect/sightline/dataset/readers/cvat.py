@@ -13,16 +13,15 @@ from sightline.config.readers import CvatReader
 from sightline.dataset.readers.forms import ellipse, rectangle, turned
 from sightline.dataset.readers.layout import (
     Layout,
-    around,
-    box,
     clean_path,
     folder_of,
     logger,
-    polygon,
 )
 from sightline.dataset.readers.markup import finite, read_xml
-from sightline.dataset.readers.runlength import decode, outlines
+from sightline.dataset.readers.runlength import decode
+from sightline.dataset.within import around, box, polygon
 from sightline.errors import DataError
+from sightline.image.outlines import outlines
 from sightline.index import Box, Polygon, Sample
 
 _TOP = "annotations"
@@ -132,7 +131,14 @@ def _sample(path: str, item: ET.Element, where: str, pointed: Counter[str]) -> S
             boxes.append(box(around(drawn), label, size, where=here))
         elif mark.tag == "box":
             boxes.append(box(_corners(mark, here), label, size, where=here))
-    return Sample(path=path, labels=tuple(sorted(labels)), boxes=tuple(boxes), polygons=tuple(polygons))
+    return Sample(
+        path=path,
+        labels=tuple(sorted(labels)),
+        boxes=tuple(boxes),
+        polygons=tuple(polygons),
+        width=size[0],
+        height=size[1],
+    )
 
 
 def _outlines(mark: ET.Element, where: str) -> list[list[float]]:

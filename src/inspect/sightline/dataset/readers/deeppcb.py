@@ -10,7 +10,6 @@ from sightline.config.explain import shown
 from sightline.config.readers import DeeppcbReader
 from sightline.dataset.readers.layout import (
     Layout,
-    box,
     clean_path,
     counted,
     images,
@@ -20,6 +19,7 @@ from sightline.dataset.readers.layout import (
     subfolders,
 )
 from sightline.dataset.readers.sizes import size_of
+from sightline.dataset.within import box
 from sightline.errors import DataError
 from sightline.index import Box, Sample, Split
 

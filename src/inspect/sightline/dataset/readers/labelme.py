@@ -21,18 +21,16 @@ from sightline.config.readers import LabelmeReader
 from sightline.dataset.readers.forms import ellipse
 from sightline.dataset.readers.layout import (
     Layout,
-    around,
-    box,
     counted,
     images,
     listed,
     logger,
-    polygon,
     read_text,
     walk,
 )
-from sightline.dataset.readers.runlength import outlines
+from sightline.dataset.within import around, box, polygon
 from sightline.errors import DataError, ImageError
+from sightline.image.outlines import outlines
 from sightline.index import Box, Polygon, Sample
 
 _Number = Annotated[float, Field(allow_inf_nan=False)]
@@ -58,8 +56,8 @@ class _File(_Part):
     shapes: list[_Shape]
     flags: dict[str, bool] | None = None  # of the whole image
     image: str = Field(alias="imagePath")
-    width: int | None = Field(None, alias="imageWidth")
-    height: int | None = Field(None, alias="imageHeight")
+    width: int | None = Field(None, ge=0, alias="imageWidth")
+    height: int | None = Field(None, ge=0, alias="imageHeight")
 
 
 class Labelme(Layout[LabelmeReader]):
@@ -183,7 +181,14 @@ def _sample(path: str, file: Path, content: _File, pointed: Counter[str]) -> Sam
             boxes.append(box(around(drawn), shape.label, size, where=where))
     flags = {name for name, is_set in (content.flags or {}).items() if is_set}
     labels = tuple(sorted({shape.label for shape in content.shapes} | flags))
-    return Sample(path=path, labels=labels, boxes=tuple(boxes), polygons=tuple(polygons))
+    return Sample(
+        path=path,
+        labels=labels,
+        boxes=tuple(boxes),
+        polygons=tuple(polygons),
+        width=size[0],
+        height=size[1],
+    )
 
 
 def _corners(shape: _Shape, where: str) -> tuple[float, float, float, float]:

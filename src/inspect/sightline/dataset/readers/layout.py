@@ -1,13 +1,13 @@
-"""What every reader is, and what all of them share: walking a folder, reading text, boxes that fit their image."""
+"""What every reader is, and what all of them share: walking a folder, reading text, naming things."""
 
 from __future__ import annotations
 
 import codecs
 import logging
-import math
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Generic, TypeVar
 
@@ -16,7 +16,7 @@ from sightline.config.explain import shown
 from sightline.config.section import Section
 from sightline.errors import DataError, did_you_mean
 from sightline.image import LARGEST_FILE, SUFFIXES
-from sightline.index import Box, Polygon, Sample
+from sightline.index import Sample
 
 logger = logging.getLogger(__name__)
 
@@ -233,49 +233,23 @@ def counted(number: int, noun: str) -> str:
     return f"{number:,} {noun}{'s' * (number != 1)}"
 
 
-def box(corners: Sequence[float], label: str, size: tuple[int, int], *, where: str) -> Box:
-    """Makes a box, cut to its image.
+def refuse_shared(named: Iterable[tuple[Hashable, Path]], folder: Path) -> None:
+    """Refuses files that go by one name: what belongs to the one would be given to the other too, or one would be lost.
 
     Args:
-        corners: x1, y1, x2, y2 in pixels; x2 and y2 are exclusive.
-        label: What it holds.
-        size: Width and height of the image in pixels; 0 if unknown.
-        where: The file and entry, for the error message.
+        named: What each file goes by, and the file.
+        folder: The folder that all lie in, for the error message.
 
     Raises:
-        DataError: Nothing of the box is inside the image, or a corner is no number.
+        DataError: Some share their name.
     """
-    x1, y1, x2, y2 = (_cut(value, size[axis % 2]) for axis, value in enumerate(corners))
-    if not (x1 < x2 and y1 < y2):  # also false for NaN
-        inside = f" inside the image of {size[0]}x{size[1]}" if all(size) else ""
+    by_name = defaultdict[Hashable, list[str]](list)
+    for name, path in named:
+        by_name[name].append(path.relative_to(folder).as_posix())
+    shared = [" and ".join(paths) for paths in by_name.values() if len(paths) > 1]
+    if shared:
         raise DataError(
-            f"{where}: expected a box with an area{inside}, got {', '.join(f'{value:g}' for value in corners)}",
-            hint="Mend or remove the annotation.",
+            f"expected files of one name each in {folder}, found {counted(len(shared), 'name')} of several: "
+            f"{listed(shared, 3)}",
+            hint="Remove one of each, or rename it and its annotations.",
         )
-    return Box(x1=x1, y1=y1, x2=x2, y2=y2, label=label)
-
-
-def polygon(numbers: Sequence[float], label: str, size: tuple[int, int], *, where: str) -> Polygon:
-    """Makes an outline from x, y, x, y, … in pixels, cut to its image.
-
-    Raises:
-        DataError: Fewer than three points, an odd number of values, or one that is no number.
-    """
-    if len(numbers) < 6 or len(numbers) % 2 or not all(math.isfinite(number) for number in numbers):
-        raise DataError(
-            f"{where}: expected an outline of at least three points (x y), got {len(numbers)} numbers",
-            hint="Mend or remove the annotation.",
-        )
-    cut = [_cut(value, size[axis % 2]) for axis, value in enumerate(numbers)]
-    return Polygon(points=tuple(zip(cut[::2], cut[1::2], strict=True)), label=label)
-
-
-def around(outlines: Sequence[Polygon]) -> tuple[float, float, float, float]:
-    """The smallest box around outlines: x1, y1, x2, y2 in pixels."""
-    xs = [x for outline in outlines for x, _ in outline.points]
-    ys = [y for outline in outlines for _, y in outline.points]
-    return min(xs), min(ys), max(xs), max(ys)
-
-
-def _cut(value: float, size: int) -> float:
-    return min(max(value, 0.0), float(size)) if size else max(value, 0.0)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +12,7 @@ from sightline import image
 from sightline.config.readers import MasksReader
 from sightline.dataset.readers.layout import Layout, clean_path, counted, listed, logger, subfolders
 from sightline.errors import DataError
+from sightline.image import SUFFIXES
 from sightline.index import Sample
 
 _CLASS = "{class}"
@@ -64,17 +65,47 @@ class Masks(Layout[MasksReader]):
                 "what the images show; found none that goes with an image",
                 hint="State where the masks lie in `data.reader.masks`, and how their names end in `mask_suffix`.",
             )
+        self._tell_of_strays([path for _, pairs in found for pair in pairs for path in pair if path])
         for label, pairs in found:
             yield from (self._row(label, path, mask) for path, mask in pairs)
 
     def _told_pairs(self, label: str, folder: Path) -> list[tuple[Path, Path | None]]:
         pairs = self.pairs(label, folder)
-        bare = sum(mask is None for _, mask in pairs)
+        bare = [path.name for path, mask in pairs if mask is None]
         if not pairs:
             logger.warning("the class folder %s holds no image that ends in %s", folder, self.settings.image_suffix)
-        elif 0 < bare < len(pairs):  # a class without any masks may be the good one
-            logger.warning("%s: %d of %s without a mask", folder, bare, counted(len(pairs), "image"))
+        elif bare and (self.settings.values or len(bare) < len(pairs)):  # a class without any may be the good one
+            of = f"{len(bare):,} of {counted(len(pairs), 'image')}"
+            meaning = ", which therefore count as good" if self.settings.values else ""
+            logger.warning("%s: %s without a mask%s: %s", folder, of, meaning, listed(bare, 3))
         return pairs
+
+    def _tell_of_strays(self, used: Sequence[Path]) -> None:
+        """Names masks that go with no image: refuses them where a mask tells what an image shows, else warns.
+
+        Raises:
+            DataError: There are some, and the images that they belong to would count as good.
+        """
+        beside, ending = self.settings.images == self.settings.masks, self.settings.mask_suffix.lower()
+        folders = dict.fromkeys(self._masks_of(label) for label, _ in self.classes())
+        files = [(name, path) for folder in folders for name, path in _files(folder).items()]
+        like = [
+            path for name, path in files if name.endswith(ending) or (not beside and path.suffix.lower() in SUFFIXES)
+        ]
+        strays = sorted(self.relative(path) for path in set(like).difference(used))
+        if strays and self.settings.values:
+            raise DataError(
+                f"{counted(len(strays), 'mask')} in {self.root} that no image goes with: {listed(strays, 3)}",
+                hint="Mend the names, bring the images back, or remove the masks: the mask of "
+                f"NAME{self.settings.image_suffix} is NAME{self.settings.mask_suffix}, and an image without one would "
+                "count as good.",
+            )
+        if strays:
+            logger.warning("%s that no image goes with, left out: %s", counted(len(strays), "mask"), listed(strays, 3))
+
+    def _masks_of(self, label: str) -> Path:
+        pattern = clean_path(self.settings.masks, self.root, where="data.reader.masks")
+        return self.root / pattern.replace(_CLASS, label)
 
     def _row(self, label: str, path: Path, mask: Path | None) -> Sample:
         name, told = self.relative(path), self.relative(mask) if mask else None
@@ -114,14 +145,13 @@ class Masks(Layout[MasksReader]):
 
     def pairs(self, label: str, folder: Path) -> list[tuple[Path, Path | None]]:
         """The images of a class, each with its mask if there is one."""
-        pattern = clean_path(self.settings.masks, self.root, where="data.reader.masks")
-        masks = _files(self.root / pattern.replace(_CLASS, label))
-        ending = self.settings.image_suffix.lower()
-        found = {name: path for name, path in _files(folder).items() if name.endswith(ending)}
-        mask_names = {name: name.removesuffix(ending) + self.settings.mask_suffix.lower() for name in found}
+        masks = _files(self._masks_of(label))
+        ending, mask_ending = self.settings.image_suffix.lower(), self.settings.mask_suffix.lower()
         # Where both share a folder and an ending (a.png, a_mask.png), a mask is no image.
-        own = set(mask_names.values()) if self.settings.images == self.settings.masks else set()
-        return [(path, masks.get(mask_names[name])) for name, path in found.items() if name not in own]
+        no_image = mask_ending if self.settings.images == self.settings.masks and mask_ending.endswith(ending) else None
+        found = {name: path for name, path in _files(folder).items() if name.endswith(ending)}
+        kept = {name: path for name, path in found.items() if no_image is None or not name.endswith(no_image)}
+        return [(path, masks.get(name.removesuffix(ending) + mask_ending)) for name, path in kept.items()]
 
     @classmethod
     def detect(cls, root: Path) -> MasksReader | None:

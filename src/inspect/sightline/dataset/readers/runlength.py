@@ -1,4 +1,4 @@
-"""Masks written as run lengths, and the outlines of masks.
+"""Masks written as run lengths.
 
 COCO counts pixels down the columns, CVAT along the rows; both begin with the pixels that are not marked. COCO's text
 form is that of its Mask API: six bits a character, five of them payload with the lowest first, and from the fourth
@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -111,36 +110,3 @@ def _counts(text: str, where: str) -> list[int]:
     if bits:
         raise DataError(f"{where}: the run-length mask is cut off", hint=_HINT)
     return counts
-
-
-def outlines(mask: _MARKED, at: tuple[int, int] = (0, 0)) -> list[list[float]]:
-    """The outer contours of a mask, along the edges of its pixels: each encloses exactly what it is drawn around.
-
-    OpenCV runs through the centres of border pixels. On a mask of twice the size both ends of each pixel are such
-    centres, and halved they are the pixel's edges; so a single pixel has an outline too.
-
-    Args:
-        mask: bool (H, W). Pixels that touch at a corner belong together; holes are filled.
-        at: x, y of the mask's first pixel in its image.
-
-    Returns:
-        An outline each, x, y, x, y, … in pixels, with the corners only.
-    """
-    columns, rows = np.flatnonzero(mask.any(axis=0)), np.flatnonzero(mask.any(axis=1))
-    if not len(rows):
-        return []
-    left, top = int(columns[0]), int(rows[0])
-    marked = mask[top : rows[-1] + 1, left : columns[-1] + 1].astype(np.uint8)
-    doubled = marked.repeat(2, axis=0).repeat(2, axis=1)
-    found, _ = cv2.findContours(doubled, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
-    shift = np.array([at[0] + left, at[1] + top])
-    corners = [_corners((contour[:, 0].astype(np.int64) + 1) // 2) + shift for contour in found]
-    return sorted(points.ravel().astype(float).tolist() for points in corners)
-
-
-def _corners(path: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Those points (N, 2) of a closed path where it turns."""
-    moved = path[(path != np.roll(path, 1, axis=0)).any(axis=1)]
-    before, after = moved - np.roll(moved, 1, axis=0), np.roll(moved, -1, axis=0) - moved
-    turns = before[:, 0] * after[:, 1] != before[:, 1] * after[:, 0]
-    return np.asarray(moved[turns])

@@ -7,8 +7,9 @@ from pathlib import Path
 from xml.etree import ElementTree as ET
 
 from sightline.config.readers import VocReader
-from sightline.dataset.readers.layout import Layout, box, counted, images, listed, subfolders, walk
+from sightline.dataset.readers.layout import Layout, counted, images, listed, refuse_shared, subfolders, walk
 from sightline.dataset.readers.markup import finite, read_xml
+from sightline.dataset.within import box
 from sightline.errors import DataError
 from sightline.index import Box, Sample
 
@@ -41,8 +42,9 @@ class Voc(Layout[VocReader]):
                 hint="If they show good parts, set `data.reader.missing=good`; else annotate or remove them.",
             )
         for name, path in found.items():
-            boxes = _boxes(files[name]) if name in files else ()
-            yield Sample(path=self.relative(path), labels=tuple(sorted({one.label for one in boxes})), boxes=boxes)
+            size, boxes = _marked(files[name]) if name in files else ((0, 0), ())
+            labels = tuple(sorted({one.label for one in boxes}))
+            yield Sample(path=self.relative(path), labels=labels, boxes=boxes, width=size[0], height=size[1])
 
     @classmethod
     def detect(cls, root: Path) -> VocReader | None:
@@ -53,16 +55,25 @@ class Voc(Layout[VocReader]):
 
 
 def _paired(*sides: tuple[Path, Sequence[Path]]) -> list[dict[str, Path]]:
-    """Files by name without suffix; where a name comes twice, by their place in the folder too."""
+    """Files by name without suffix; where a name comes twice, by their place in the folder too.
+
+    Raises:
+        DataError: Two differ in their suffix only.
+    """
     unique = all(len({path.stem for path in paths}) == len(paths) for _, paths in sides)
-    return [
-        {path.stem if unique else path.relative_to(folder).with_suffix("").as_posix(): path for path in paths}
-        for folder, paths in sides
-    ]
+    paired = []
+    for folder, paths in sides:
+        named = [(path.stem if unique else path.relative_to(folder).with_suffix("").as_posix(), path) for path in paths]
+        refuse_shared(named, folder)
+        paired.append(dict(named))
+    return paired
 
 
-def _boxes(file: Path) -> tuple[Box, ...]:
-    """The objects of an XML file as boxes. VOC counts pixels from 1 and takes xmax and ymax in."""
+def _marked(file: Path) -> tuple[tuple[int, int], tuple[Box, ...]]:
+    """The size that an XML file states (width, height; 0 if it does not), and its objects as boxes.
+
+    VOC counts pixels from 1 and takes xmax and ymax in.
+    """
     root = read_xml(file, "annotation", hint="Remove the file if it is no annotation, or annotate its image again.")
     size = (round(_number(root, "size/width", file, 0)), round(_number(root, "size/height", file, 0)))
     boxes = []
@@ -73,7 +84,7 @@ def _boxes(file: Path) -> tuple[Box, ...]:
             raise DataError(f"{where}: expected a name, found none", hint="Name the object's class.")
         x1, y1, x2, y2 = (_number(item, f"bndbox/{corner}", where) for corner in _CORNERS)
         boxes.append(box((x1 - 1, y1 - 1, x2, y2), label, size, where=where))
-    return tuple(boxes)
+    return size, tuple(boxes)
 
 
 def _number(element: ET.Element, place: str, where: object, default: float | None = None) -> float:

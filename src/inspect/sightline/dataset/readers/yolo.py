@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,12 +11,23 @@ from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 from sightline.config.document import parse
 from sightline.config.explain import shown
 from sightline.config.readers import YoloReader
-from sightline.dataset.readers.layout import Layout, around, box, images, polygon, read_text
+from sightline.dataset.readers.layout import (
+    Layout,
+    counted,
+    images,
+    listed,
+    read_text,
+    refuse_shared,
+    subfolders,
+    walk,
+)
 from sightline.dataset.readers.sizes import size_of
+from sightline.dataset.within import around, box, polygon
 from sightline.errors import ConfigError, DataError
 from sightline.index import Box, Polygon, Sample
 
 _IMAGES, _LABELS = "images", "labels"
+_NAMES = "classes.txt"  # tools leave it beside the labels too
 _SLACK = 0.01  # tools round, so that shapes at the edge reach a little over it
 
 
@@ -31,8 +42,9 @@ class _Shape(NamedTuple):
 class Yolo(Layout[YoloReader]):
     """Each ``images`` folder, at any depth, has ``labels`` beside it with the same names ending in ``.txt``.
 
-    An image without a text file, or with an empty one, is good. Folders named train and val do not become parts: the
-    recipe divides the images. The size that turns shares into pixels is read from the image's header.
+    An image without a text file, or with an empty one, is good, but a text file needs its image. Folders named train
+    and val do not become parts: the recipe divides the images. The size that turns shares into pixels is read from the
+    image's header.
     """
 
     def rows(self) -> Iterator[Sample]:
@@ -44,6 +56,7 @@ class Yolo(Layout[YoloReader]):
                 f"expected a folder {_IMAGES} with images in {self.root}",
                 hint=f"YOLO's layout has {_IMAGES}/ and {_LABELS}/ side by side, with the same names inside.",
             )
+        self._refuse_unpaired(pairs)
         for path, file in pairs:
             lines = read_text(file).split("\n") if file.is_file() else []
             shapes = [
@@ -55,18 +68,47 @@ class Yolo(Layout[YoloReader]):
 
     def _labels_of(self, path: Path) -> Path | None:
         """Where the labels of an image would be; None if the image is outside of the layout."""
-        parts = list(path.relative_to(self.root).parts[:-1])
-        if _IMAGES not in parts:
+        place = self._folder_of(path)
+        if place is None:
             return None
-        parts[len(parts) - 1 - parts[::-1].index(_IMAGES)] = _LABELS
-        return self.root.joinpath(*parts, path.stem + ".txt")
+        inner = path.relative_to(place).with_suffix(".txt")
+        return place.with_name(_LABELS) / inner
+
+    def _folder_of(self, path: Path) -> Path | None:
+        """The innermost folder ``images`` that an image lies in."""
+        above = path.relative_to(self.root).parents
+        return next((self.root / place for place in above if place.name == _IMAGES), None)
+
+    def _refuse_unpaired(self, pairs: Sequence[tuple[Path, Path]]) -> None:
+        """Refuses labels that would be passed over, or given to two images: an image without labels counts as good.
+
+        Raises:
+            DataError: A folder of images has no labels beside it, a text file no image, or two images share one.
+        """
+        folders = {place.with_name(_LABELS): place for path, _ in pairs if (place := self._folder_of(path))}
+        for notes, pictures in folders.items():
+            if not notes.is_dir():
+                raise DataError(
+                    f"expected a folder {_LABELS} beside {pictures}, found {listed(subfolders(pictures.parent))}",
+                    hint=f"Name it {_LABELS}; if all of the images show good parts, make it, and leave it empty.",
+                )
+        refuse_shared([(file, path) for path, file in pairs if file.is_file()], self.root)
+        taken = {file for _, file in pairs} | {self.root / self.settings.file}
+        written = [path for notes in folders for path in walk(notes) if path.suffix.lower() == ".txt"]
+        lonely = sorted(self.relative(path) for path in written if path not in taken and path.name != _NAMES)
+        if lonely:
+            raise DataError(
+                f"{counted(len(lonely), 'text file')} in {self.root} without an image of the same name in {_IMAGES}: "
+                f"{listed(lonely, 3)}",
+                hint="Bring the images back, mend the names (they end in .txt), or remove the text files.",
+            )
 
     @classmethod
     def detect(cls, root: Path) -> YoloReader | None:
         """Fits if a data file names the classes and there is a folder of labels."""
         if not any(any(root.glob(f"{above}{_LABELS}/**/*.txt")) for above in ("", "*/")):
             return None
-        files = (name for name in ("data.yaml", "data.yml", "classes.txt") if (root / name).is_file())
+        files = (name for name in ("data.yaml", "data.yml", _NAMES) if (root / name).is_file())
         return next((YoloReader(kind="yolo", file=name) for name in files), None)
 
 
@@ -103,16 +145,11 @@ def _names(file: Path) -> dict[int, str]:
 
 
 def _shape(line: str, names: dict[int, str], where: str) -> _Shape:
-    try:
-        number, *shares = line.split()
-        label, values = names.get(int(number)), tuple(map(float, shares))
-    except ValueError as error:
-        raise DataError(
-            f"{where}: expected a class number and numbers, got {shown(line.strip())}", hint="Mend or remove the line."
-        ) from error
+    number, values = _numbers(line, where)
+    label = names.get(number)
     if label is None:
         raise DataError(
-            f"{where}: no class has the number {shown(int(number))}", hint="The data file names the classes, from 0."
+            f"{where}: no class has the number {shown(number)}", hint="The data file names the classes, from 0."
         )
     if len(values) != 4 and (len(values) < 6 or len(values) % 2):
         raise DataError(
@@ -125,6 +162,17 @@ def _shape(line: str, names: dict[int, str], where: str) -> _Shape:
             hint="Divide x and widths by the image's width, y and heights by its height.",
         )
     return _Shape(where, label, values)
+
+
+def _numbers(line: str, where: str) -> tuple[int, tuple[float, ...]]:
+    """The class and the shares of a line."""
+    try:
+        number, *shares = line.replace("_", "?").split()  # Python reads 0_1 as 1
+        return int(number), tuple(map(float, shares))
+    except ValueError as error:
+        raise DataError(
+            f"{where}: expected a class number and numbers, got {shown(line.strip())}", hint="Mend or remove the line."
+        ) from error
 
 
 def _in_pixels(shapes: list[_Shape], path: Path) -> tuple[tuple[Box, ...], tuple[Polygon, ...]]:

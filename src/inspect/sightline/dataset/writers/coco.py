@@ -19,18 +19,18 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from sightline.dataset import marks
-from sightline.dataset.readers.layout import around, counted, listed, logger
-from sightline.dataset.readers.runlength import encode, outlines
+from sightline.dataset import marks, pairs, within
+from sightline.dataset.readers.layout import counted, listed, logger
+from sightline.dataset.readers.runlength import encode
 from sightline.dataset.readers.sizes import size_of
 from sightline.errors import DataError
 from sightline.files import write_whole
-from sightline.index import Box, Index, Polygon, Sample
+from sightline.image.outlines import outlines
+from sightline.index import Index, Polygon, Sample
 
 Progress = Callable[[int, int], None]
 
 _DIGITS = 2  # of a pixel's fraction
-_SLACK = 0.01  # pixels by which an outline may reach over the box that it belongs to
 
 _Region = list[list[float]] | dict[str, Any]
 
@@ -49,7 +49,7 @@ class _Mark:
 def write(index: Index, path: Path, *, progress: Progress | None = None) -> int:
     """Writes an index as COCO's JSON, whole or not at all; the same index gives the same bytes.
 
-    Images are named from the index's root. A box and the outlines in it are one annotation; what a mask alone marks
+    Images are named from the index's root. A box and its outlines are one annotation; what a mask alone marks
     is one for each region of touching pixels, as an outline, or as run lengths where it has holes. A defect that is
     marked nowhere becomes a crowd region (``iscrowd`` 1) over the whole image: COCO has no labels of images. Splits,
     groups, templates and certainties have no place in COCO.
@@ -104,11 +104,18 @@ def _tell(annotations: list[dict[str, Any]]) -> None:
 
 
 def _sized(index: Index, sample: Sample) -> Sample | None:
-    """The sample with its size; None if the file does not tell it."""
-    if sample.width and sample.height:
-        return sample
+    """The sample with its image's size; None if neither the file nor the sample tells it.
+
+    Raises:
+        DataError: Its marks were drawn on an image of another size.
+    """
     width, height = size_of(index.file(sample))
-    return sample.model_copy(update={"width": width, "height": height}) if width and height else None
+    if not (width and height):
+        return sample if sample.width and sample.height else None
+    try:
+        return within.fitted(sample, (width, height))
+    except DataError as error:
+        raise DataError(f"{sample.path}: {error.message}", hint=error.hint) from error
 
 
 def _image(number: int, sample: Sample) -> dict[str, Any]:
@@ -140,30 +147,14 @@ def _marks(sample: Sample, index: Index) -> Iterator[_Mark]:
 
 
 def _drawn(sample: Sample) -> Iterator[_Mark]:
-    """Boxes, each with the outlines of its type that lie in it and in no smaller one; then the other outlines."""
-    inside: list[list[Polygon]] = [[] for _ in sample.boxes]
-    lone = list[Polygon]()
-    for outline in sample.polygons:
-        fitting = [number for number, box in enumerate(sample.boxes) if _holds(box, outline)]
-        if fitting:
-            inside[min(fitting, key=lambda n: (_area(sample.boxes[n]), len(inside[n]), n))].append(outline)
-        else:
-            lone.append(outline)
-    for box, parts in zip(sample.boxes, inside, strict=True):
-        corners = (box.x1, box.y1, box.x2, box.y2)
-        yield _Mark(box.label, corners, sum(map(_enclosed, parts)) or _area(box), [_flat(part) for part in parts])
-    for part in lone:
-        yield _Mark(part.label, around([part]), _enclosed(part), [_flat(part)])
-
-
-def _holds(box: Box, outline: Polygon) -> bool:
-    x1, y1, x2, y2 = around([outline])
-    reach = min(x1 - box.x1, y1 - box.y1, box.x2 - x2, box.y2 - y2)
-    return box.label == outline.label and reach >= -_SLACK
-
-
-def _area(box: Box) -> float:
-    return (box.x2 - box.x1) * (box.y2 - box.y1)
+    """Boxes, each with its outlines; then the outlines that belong to none."""
+    found = pairs.of(sample)
+    for box, parts in found.boxes:
+        corners = pairs.corners(box)
+        area = sum(map(_enclosed, parts)) or (box.x2 - box.x1) * (box.y2 - box.y1)
+        yield _Mark(box.label, corners, area, [_flat(part) for part in parts])
+    for part in found.lone:
+        yield _Mark(part.label, within.around([part]), _enclosed(part), [_flat(part)])
 
 
 def _enclosed(outline: Polygon) -> float:

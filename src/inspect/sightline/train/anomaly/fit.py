@@ -84,14 +84,15 @@ def fit(run: RunFolder, *, progress: Progress) -> None:
 def _learned(run: RunFolder, seeing: Seeing, progress: Progress) -> tuple[Screening, Judge]:
     """Looks through the images of the train part, says what was seen, and learns the rest."""
     recipe, train = run.recipe, run.index.part(Split.TRAIN)
+    views = Views.of_recipe(run.index, recipe.input, recipe.template)
     defects = [sample for sample in train if not sample.good and recipe.defects_teach]
     with (
-        _shown(run, seeing, [sample for sample in train if sample.good], "features", progress) as good,
-        _shown(run, seeing, defects, "features of defects", progress) as bad,
+        _shown(run, seeing, views, [sample for sample in train if sample.good], "features", progress) as good,
+        _shown(run, seeing, views, defects, "features of defects", progress) as bad,
     ):
         seen = screen(good, recipe.anomaly)
         _tell(run, seen, good.samples)
-        marks = covered(defects, run.index, _views(run), good.scales[0].grid)
+        marks = covered(defects, run.index, views, good.scales[0].grid)
         kept = _kept(seen, recipe)
         lesson = Lesson(good.only(kept), seen.heat[kept], bad, *marks, recipe.seed)
         judge = METHODS[type(recipe.anomaly)].learned(lesson, recipe.anomaly)
@@ -102,17 +103,13 @@ def _learned(run: RunFolder, seeing: Seeing, progress: Progress) -> tuple[Screen
 
 @contextmanager
 def _shown(
-    run: RunFolder, seeing: Seeing, samples: Sequence[Sample], stage: str, progress: Progress
+    run: RunFolder, seeing: Seeing, views: Views, samples: Sequence[Sample], stage: str, progress: Progress
 ) -> Iterator[Shown]:
     def told(done: int, total: int) -> None:
         progress(stage, done, total)
 
-    with stored(seeing.scales, samples, _views(run), folder=run.path, progress=told) as scales:
+    with stored(seeing.scales, samples, views, folder=run.path, progress=told) as scales:
         yield Shown(samples, scales)
-
-
-def _views(run: RunFolder) -> Views:
-    return Views.of_recipe(run.index, run.recipe.input, run.recipe.template)
 
 
 def check(recipe: Recipe) -> None:

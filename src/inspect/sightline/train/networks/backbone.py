@@ -26,7 +26,8 @@ _OTHER_TASKS = {
 # The last layers of these names map features to ImageNet's classes; no feature map is taken from inside them.
 _CLASSIFIERS = ("classifier", "fc", "head", "heads")
 
-_INCEPTIONS = ("googlenet", "inception_v3")
+INCEPTIONS = ("googlenet", "inception_v3")
+"""They pick their input's three channels apart, so a template has no place beside a frame."""
 
 
 class Layout(Enum):
@@ -182,7 +183,7 @@ def _check(name: str) -> None:
 
 def _arguments(name: str, shape: tuple[int, int]) -> dict[str, Any]:
     """What a family's builder must be told."""
-    if name in _INCEPTIONS:
+    if name in INCEPTIONS:
         # Without the auxiliary classifiers that only training from scratch uses, and with the input scaling that
         # torchvision's weights for these two were trained with.
         return {"aux_logits": False, "transform_input": True, "init_weights": True}

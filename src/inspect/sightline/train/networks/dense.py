@@ -14,8 +14,10 @@ from sightline.config import Recipe
 from sightline.config.localise import Localise
 from sightline.config.recipe import Model
 from sightline.errors import TrainError
-from sightline.train.networks.backbone import Features, Layout, extract
+from sightline.train.networks.backbone import INCEPTIONS, Features, Layout, extract
 from sightline.train.networks.network import Trained
+
+_MOST = 4  # finer maps than the coarsest that a backbone may have
 
 
 class Block(nn.Sequential):
@@ -144,12 +146,14 @@ def build(recipe: Recipe, outputs: int) -> Dense:
             f"{settings.stride}, its finest has {finest[0]} x {finest[1]}",
             hint="Raise localise.stride, or choose another model.backbone.",
         )
+    if recipe.pair and model.backbone in INCEPTIONS:
+        raise TrainError(
+            f"model.backbone: {model.backbone} cannot take a template beside each frame",
+            hint="Choose another, such as resnet18, or set template.compared=false.",
+        )
     if settings.crop and features.levels[0].layout is Layout.TOKENS:
         raise TrainError(
             f"localise.crop: {model.backbone} takes images of one size only", hint="Leave localise.crop out."
         )
     features.levels = features.levels[:kept]
     return Dense(features, model, settings, outputs, pair=recipe.pair)
-
-
-_MOST = 4  # finer maps than the coarsest that a backbone may have

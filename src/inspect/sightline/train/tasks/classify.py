@@ -21,6 +21,9 @@ from sightline.runs import RunFolder
 from sightline.train.networks import Network, build
 from sightline.train.networks.network import Trained
 
+POWERS = {"none": 0.0, "sqrt": 0.5, "balanced": 1.0}
+"""To which power of its rarity a class is lifted, by the name that a recipe gives."""
+
 _Batch = tuple[Tensor, Tensor]
 
 
@@ -82,10 +85,9 @@ def class_weights(
     frame: the weight of presence against absence.
     """
     frequency = np.clip(targets.mean(axis=0), 1 / max(1, len(targets)), 1 - 1e-6)
-    power = {"none": 0.0, "sqrt": 0.5, "balanced": 1.0}[rule]
     if multi_label:
-        return torch.tensor(((1 - frequency) / frequency) ** power, dtype=torch.float32)
-    weights = frequency**-power
+        return torch.tensor(((1 - frequency) / frequency) ** POWERS[rule], dtype=torch.float32)
+    weights = frequency ** -POWERS[rule]
     return torch.tensor(weights * len(targets) / (targets @ weights).sum(), dtype=torch.float32)
 
 

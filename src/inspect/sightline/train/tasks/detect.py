@@ -18,7 +18,7 @@ from torchvision.ops import complete_box_iou_loss
 
 from sightline.dataset.scenes import Batch
 from sightline.train.networks.dense import Dense, build
-from sightline.train.tasks.segment import LocalTask
+from sightline.train.tasks.local import LocalTask, mean
 
 SIDES = 4
 """Numbers of a place's answer after those of its types: how far the box's sides are, left, top, right, bottom."""
@@ -51,7 +51,7 @@ class Detection(LocalTask):
     def figures(self, answers: Sequence[tuple[Tensor, ...]]) -> dict[str, float]:
         """The loss."""
         values, images = (torch.stack(parts).double() for parts in zip(*answers, strict=True))
-        return {"loss": float((values * images).sum() / images.sum())}
+        return {"loss": mean(values, images)}
 
 
 def begin(head: nn.Module, types: int) -> None:

@@ -13,47 +13,17 @@ import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
-from torch.utils.data import DataLoader
 
-from sightline.dataset.loader import batches
-from sightline.dataset.marks import UNKNOWN, is_marked
-from sightline.dataset.scenes import Batch, Scenes, collated
-from sightline.errors import TrainError
+from sightline.dataset.marks import UNKNOWN
+from sightline.dataset.scenes import Batch
 from sightline.index import Index, Split
 from sightline.runs import RunFolder
 from sightline.train.networks.dense import Dense, build
+from sightline.train.tasks.classify import POWERS
+from sightline.train.tasks.local import LocalTask, mean
 
 _MOST = 20.0  # times as much as a sound pixel that a defective one may weigh
 _SMOOTH = 20.0  # pixels; keeps Dice's loss of a handful of them calm
-
-
-class LocalTask:
-    """What segmentation and detection share: scenes in, and the classes of the index."""
-
-    def __init__(self, run: RunFolder) -> None:
-        self._run = run
-        self.classes = run.index.classes
-
-    def loader(self, split: Split, *, first_epoch: int = 0) -> DataLoader[Batch]:
-        """Scenes of a part of which it is known where their defects are; see `sightline.dataset.scenes.Batch`."""
-        recipe, training = self._run.recipe, split is Split.TRAIN
-        samples = [sample for sample in self._run.index.part(split) if is_marked(sample)]
-        scenes = Scenes(self._run.index, samples, recipe, training=training)
-        seed = recipe.seed if training else None
-        return batches(scenes, recipe.train, seed=seed, first_epoch=first_epoch, collated=collated)
-
-    def check(self) -> None:
-        """Refuses data without a marked defect to learn from."""
-        train = self._run.index.part(Split.TRAIN)
-        if not any(is_marked(sample) and not sample.good for sample in train):
-            raise TrainError(
-                f"task {self._run.recipe.task}: expected masks, outlines or boxes in the train part, found none",
-                hint="The reader must bring them: masks, coco, yolo, voc, labelme, cvat or csv with a column of masks.",
-            )
-
-    def inputs(self, batch: Batch) -> tuple[Tensor, ...]:
-        """Images, and templates where there are some."""
-        return batch[:1] if batch[1] is None else (batch[0], batch[1])
 
 
 class Segmentation(LocalTask):
@@ -86,7 +56,7 @@ class Segmentation(LocalTask):
         both, said, true = counts.sum(0)
         occurs = true > 0
         iou = (both / (said + true - both).clamp(min=1))[occurs]
-        return {"loss": float((values * images).sum() / images.sum()), "miou": float(iou.mean()) if len(iou) else 0.0}
+        return {"loss": mean(values, images), "miou": float(iou.mean()) if len(iou) else 0.0}
 
 
 def pixel_weights(index: Index, rule: str) -> np.ndarray:
@@ -94,10 +64,9 @@ def pixel_weights(index: Index, rule: str) -> np.ndarray:
 
     Rarity is that of the images; how few the pixels are is left to Dice's loss.
     """
-    power = {"none": 0.0, "sqrt": 0.5, "balanced": 1.0}[rule]
     counts, total = index.counts(Split.TRAIN), max(1, len(index.part(Split.TRAIN)))
     shares = np.array([max(1, counts[name]) / total for name in index.classes])
-    return np.clip((1 / shares) ** power, 1, _MOST).astype(np.float32)
+    return np.clip((1 / shares) ** POWERS[rule], 1, _MOST).astype(np.float32)
 
 
 def one_hot(types: Tensor, classes: int) -> tuple[Tensor, Tensor]:

@@ -1,0 +1,46 @@
+"""What segmentation and detection share."""
+
+from __future__ import annotations
+
+from torch import Tensor
+from torch.utils.data import DataLoader
+
+from sightline.dataset.loader import batches
+from sightline.dataset.marks import is_marked
+from sightline.dataset.scenes import Batch, Scenes, collated
+from sightline.errors import TrainError
+from sightline.index import Split
+from sightline.runs import RunFolder
+
+
+class LocalTask:
+    """A run that learns from scenes; see `sightline.train.tasks.task.Task`."""
+
+    def __init__(self, run: RunFolder) -> None:
+        self._run = run
+        self.classes = run.index.classes
+
+    def loader(self, split: Split, *, first_epoch: int = 0) -> DataLoader[Batch]:
+        """Scenes of a part of which it is known where their defects are; see `sightline.dataset.scenes.Batch`."""
+        recipe, training = self._run.recipe, split is Split.TRAIN
+        scenes = Scenes(self._run.index, self._run.index.part(split), recipe, training=training)
+        seed = recipe.seed if training else None
+        return batches(scenes, recipe.train, seed=seed, first_epoch=first_epoch, collated=collated)
+
+    def check(self) -> None:
+        """Refuses data without a marked defect to learn from."""
+        train = self._run.index.part(Split.TRAIN)
+        if not any(not sample.good and is_marked(sample, self._run.index) for sample in train):
+            raise TrainError(
+                f"task {self._run.recipe.task}: expected masks, outlines or boxes in the train part, found none",
+                hint="The reader must bring them: masks, coco, yolo, voc, labelme, cvat or csv with a column of masks.",
+            )
+
+    def inputs(self, batch: Batch) -> tuple[Tensor, ...]:
+        """Images, and templates where there are some."""
+        return batch[:1] if batch[1] is None else (batch[0], batch[1])
+
+
+def mean(values: Tensor, images: Tensor) -> float:
+    """The mean loss over images, of batches (N,) with so many (N,) each."""
+    return float((values * images).sum() / images.sum())
