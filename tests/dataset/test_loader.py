@@ -134,6 +134,19 @@ def test_order_begins_with_the_epoch_it_was_made_for():
     assert [key[0] for key in EpochOrder(3, seed=1, epoch=6)] == [6, 6, 6]
 
 
+def test_a_sample_that_is_to_come_more_often_does_and_is_drawn_anew_each_time():
+    order = EpochOrder(8, seed=1, draws=np.array([4, 2.5, 0.25, 0.25, 0.25, 0.25, 0.25, 0.5]))
+    rounds = []
+    for epoch in range(200):
+        order.set_epoch(epoch)
+        rounds.append(list(order))
+        assert len(rounds[-1]) == len(set(rounds[-1])) == len(order) == 8
+    counts = np.bincount([number for keys in rounds for _, number in keys], minlength=8) / 200
+    np.testing.assert_allclose(counts, [4, 2.5, 0.25, 0.25, 0.25, 0.25, 0.25, 0.5], atol=0.12)
+    order.set_epoch(0)
+    assert list(order) == rounds[0] != rounds[1]
+
+
 def test_neighbouring_seeds_have_nothing_in_common():
     seeds = [mixed(0, epoch, sample) for epoch in range(30) for sample in range(30)]
     assert len(set(seeds)) == len(seeds)

@@ -71,6 +71,16 @@ def test_statistics_move_only_if_the_recipe_says_so(mode, training):
     assert {norm.training for norm in network.batch_norms()} == {training}
 
 
+def test_statistics_keep_up_in_a_run_of_a_few_dozen_steps(images):
+    network = build(Model(backbone="mobilenet_v3_small", weights=None, batch_norm="train", dropout=0), 3, SPEC).train()
+    first, seen = network.batch_norms()[0], []
+    first.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0].mean((0, 2, 3))))
+    with torch.no_grad():
+        for _ in range(40):
+            network(images[0])
+    torch.testing.assert_close(first.get_buffer("running_mean"), seen[-1], rtol=0.02, atol=1e-4)
+
+
 @pytest.mark.realdata
 @pytest.mark.parametrize(
     ("file", "model"),

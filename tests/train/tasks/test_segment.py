@@ -58,6 +58,11 @@ def test_missing_a_rare_type_costs_more():
     assert missed > loss(answer(0, 0), types(1, 0), ONES)
 
 
+def test_a_type_that_is_not_there_weighs_as_sound_pixels_do():
+    one, both = (loss(answer(0, 0)[:, :count], types(1, 0), ONES[:count]) for count in (1, 2))
+    assert both == pytest.approx(float(one), rel=0.01)  # a mean over both types would halve what Dice's loss says
+
+
 def test_rare_types_weigh_more(tmp_path):
     samples = [Sample(path=f"{n}", labels=("dent",) if n < 4 else ("tear",) if n < 36 else ()) for n in range(64)]
     index = Index.build(tmp_path, [sample.model_copy(update={"split": Split.TRAIN}) for sample in samples])

@@ -29,6 +29,11 @@ class Localise(Section):
     near_defects: Fraction = Field(
         0.7, description="Share of the patches that show a defect, where the image has one; the others lie anywhere."
     )
+    defective: Fraction = Field(
+        0.5,
+        description="Share of an epoch's frames that show a defect, at least: where fewer do, those come more often, and "
+        "rare types more often than common ones. 0 leaves it to the data.",
+    )
     candidates: Whole = Field(100, ge=1, le=1000, description="Boxes a frame, at most, for task detect.")
     overlap: Share = Field(
         0.5, description="Of two boxes of a type that overlap by more than this (IoU) the surer one stays."

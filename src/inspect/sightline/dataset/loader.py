@@ -27,6 +27,8 @@ from sightline.index import Index, Sample
 MEMORY_SHARE = 0.5
 """Of the memory that is free, for cached images."""
 
+_AGAIN = 1_000_000  # epochs later, as which a sample that comes again in a round is drawn
+
 ItemT = TypeVar("ItemT")
 
 
@@ -91,10 +93,14 @@ class EpochOrder(Sampler[tuple[int, int]]):
         count: How many samples.
         seed: The recipe's; None keeps their order.
         epoch: The first round's.
+        draws: float64 (count,), how often a shuffled round holds each sample, in the mean over rounds, with a sum of
+            `count`; None holds each once. A sample that comes again is drawn as in an epoch that no run reaches.
     """
 
-    def __init__(self, count: int, *, seed: int | None, epoch: int = 0) -> None:
-        self._count, self._seed, self._epoch = count, seed, epoch
+    def __init__(
+        self, count: int, *, seed: int | None, epoch: int = 0, draws: NDArray[np.float64] | None = None
+    ) -> None:
+        self._count, self._seed, self._epoch, self._draws = count, seed, epoch, draws
 
     def set_epoch(self, epoch: int) -> None:
         """Chooses the epoch that the next round is; Lightning calls it."""
@@ -106,11 +112,19 @@ class EpochOrder(Sampler[tuple[int, int]]):
 
     def __iter__(self) -> Iterator[tuple[int, int]]:
         """One round."""
-        epoch = self._epoch
-        order = np.arange(self._count)
-        if self._seed is not None:
-            np.random.default_rng([self._seed, epoch]).shuffle(order)
-        return iter([(epoch, int(number)) for number in order])
+        keys = [(self._epoch, number) for number in range(self._count)]
+        if self._seed is None:
+            return iter(keys)
+        random = np.random.default_rng([self._seed, self._epoch])
+        if self._draws is not None:
+            # Systematic sampling: as often as its share asks for, rounded up or down.
+            ends = np.cumsum(self._draws) * (self._count / self._draws.sum())
+            ends[-1] = self._count  # whatever was rounded
+            times = np.diff(np.floor(ends + random.random()), prepend=0).astype(int)
+            keys = [
+                (self._epoch + _AGAIN * turn, number) for number in range(self._count) for turn in range(times[number])
+            ]
+        return iter([keys[place] for place in random.permutation(len(keys))])
 
 
 def batches(
@@ -120,6 +134,7 @@ def batches(
     seed: int | None,
     first_epoch: int = 0,
     collated: Callable[[list[ItemT]], Any] | None = None,
+    draws: NDArray[np.float64] | None = None,
 ) -> DataLoader[Any]:
     """Batches of a dataset, in an order shuffled anew each epoch if there is a seed.
 
@@ -131,12 +146,13 @@ def batches(
         seed: The recipe's; None keeps the order.
         first_epoch: Epoch of the first round, for loading processes that begin before `EpochOrder.set_epoch` is called.
         collated: Makes a batch of what the dataset gives; None stacks tensors.
+        draws: How often each image comes, as `EpochOrder` takes it.
     """
     count, size = len(cast("Sized", dataset)), settings.batch_size
     return DataLoader(
         dataset,
         batch_size=size,
-        sampler=EpochOrder(count, seed=seed, epoch=first_epoch),
+        sampler=EpochOrder(count, seed=seed, epoch=first_epoch, draws=draws),
         num_workers=settings.workers,
         persistent_workers=settings.workers > 0,
         drop_last=seed is not None and count > size and count % size == 1,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import torch
@@ -17,6 +18,7 @@ from sightline.errors import TrainError
 from sightline.train.networks.backbone import INCEPTIONS, Features, Layout, extract
 from sightline.train.networks.network import Trained
 
+_PRIOR = 0.01  # probability of a type that a new network begins with
 _MOST = 4  # finer maps than the coarsest that a backbone may have
 
 
@@ -123,12 +125,13 @@ class Dense(Trained):
         return answer.float()
 
 
-def build(recipe: Recipe, outputs: int) -> Dense:
+def build(recipe: Recipe, types: int, *, beside: int = 0) -> Dense:
     """Makes the network that a recipe of a localising task asks for, with random weights.
 
     Args:
         recipe: The recipe.
-        outputs: Numbers for each place.
+        types: Defect types, of each of which every place has a logit.
+        beside: Numbers of a place after those.
 
     Raises:
         TrainError: torchvision has no such classification model or layer, it cannot take the input's shape, or has no
@@ -156,4 +159,17 @@ def build(recipe: Recipe, outputs: int) -> Dense:
             f"localise.crop: {model.backbone} takes images of one size only", hint="Leave localise.crop out."
         )
     features.levels = features.levels[:kept]
-    return Dense(features, model, settings, outputs, pair=recipe.pair)
+    network = Dense(features, model, settings, types + beside, pair=recipe.pair)
+    _begin(network.head[-1], types)
+    return network
+
+
+def _begin(last: nn.Module, types: int) -> None:
+    """Lets a new network find every type improbable everywhere (Lin et al. 2017, "Focal Loss", section 3.3).
+
+    It would else spend its first hundreds of steps on nothing but the many sound places.
+    """
+    bias, weight = last.get_parameter("bias"), last.get_parameter("weight")
+    nn.init.normal_(weight, std=0.01)
+    nn.init.zeros_(bias)
+    nn.init.constant_(bias[:types], math.log(_PRIOR / (1 - _PRIOR)))

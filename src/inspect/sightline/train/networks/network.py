@@ -13,6 +13,8 @@ from sightline.config import Preprocess
 from sightline.config.recipe import Model, Normalise
 from sightline.train.networks.backbone import Features, extract
 
+_MOMENTUM = 0.1  # torchvision's mobile networks have 0.01, for runs of 100,000 steps; statistics would stay behind here
+
 
 class Seeing(nn.Module):
     """Base of every network: uint8 images in, normalised here, features of a torchvision backbone out.
@@ -54,6 +56,9 @@ class Trained(Seeing):
     def __init__(self, features: Features, settings: Model) -> None:
         super().__init__(features, settings.normalise)
         self.frozen_statistics = settings.batch_norm == "frozen"
+        if not self.frozen_statistics:
+            for norm in self.batch_norms():
+                norm.momentum = max(norm.momentum or _MOMENTUM, _MOMENTUM)
 
     def train(self, mode: bool = True) -> Self:
         """Switches to training or evaluation; frozen batch normalisation stays in evaluation."""

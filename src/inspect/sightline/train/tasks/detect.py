@@ -24,7 +24,6 @@ SIDES = 4
 """Numbers of a place's answer after those of its types: how far the box's sides are, left, top, right, bottom."""
 
 _NEAR = 1.5  # places around the middle of a defect, to each side, that are to find it
-_PRIOR = 0.01  # probability of a type that a new network begins with
 _DOWN = 0.75  # weight of places that are to find nothing
 _FOCUS = 2.0  # how much less those weigh that find nothing already
 _BOX = 2.0  # weight of the boxes' loss
@@ -35,9 +34,7 @@ class Detection(LocalTask):
 
     def network(self) -> Dense:
         """Logits of the types, and sides of the box, of each place."""
-        network = build(self._run.recipe, len(self.classes) + SIDES)
-        begin(network.head, len(self.classes))
-        return network
+        return build(self._run.recipe, len(self.classes), beside=SIDES)
 
     def loss(self, network: nn.Module, batch: Batch) -> Tensor:
         """Of types and boxes together."""
@@ -52,16 +49,6 @@ class Detection(LocalTask):
         """The loss."""
         values, images = (torch.stack(parts).double() for parts in zip(*answers, strict=True))
         return {"loss": mean(values, images)}
-
-
-def begin(head: nn.Module, types: int) -> None:
-    """Lets a new head begin with every type improbable, or the many empty places would drown all else."""
-    last = list(head.children())[-1]
-    if not isinstance(last, nn.Conv2d) or last.bias is None:
-        raise TypeError("expected a head that ends in a convolution with a bias")
-    nn.init.normal_(last.weight, std=0.01)
-    nn.init.constant_(last.bias[:types], math.log(_PRIOR / (1 - _PRIOR)))
-    nn.init.zeros_(last.bias[types:])
 
 
 def places(answer: Tensor, stride: int) -> Tensor:

@@ -1,8 +1,9 @@
 """Segmentation: which pixels show which type of defect, each type for itself.
 
 The loss is the sum of binary cross entropy, in which rare types weigh more, and Dice's loss (Milletari et al. 2016,
-"V-Net"), taken over the whole batch so that a patch without the type is no outlier. It is taken at the size of the
-input, to which the answer is enlarged as whoever looks at the map enlarges it.
+"V-Net"), taken over the whole batch, of the types that occur in it: of one that does not, Dice's loss would say no more
+than that it is nowhere, and of rare types it would say so in most batches. Both are taken at the size of the input, to
+which the answer is enlarged as whoever looks at the map enlarges it.
 """
 
 from __future__ import annotations
@@ -97,4 +98,5 @@ def loss(logits: Tensor, types: Tensor, weights: Tensor) -> Tensor:
     sure = torch.sigmoid(large) * counts
     both, either = (sure * target).sum((0, 2, 3)), (sure + target * counts).sum((0, 2, 3))
     dice = 1 - (2 * both + _SMOOTH) / (either + _SMOOTH)
-    return each / counts.sum().clamp(min=1) + dice.mean()
+    occurs = target.any(3).any(2).any(0)
+    return each / counts.sum().clamp(min=1) + (dice * occurs).sum() / occurs.sum().clamp(min=1)
