@@ -118,9 +118,12 @@ class Learner(LightningModule):
             # At the start the average follows fast, or the random head would stay in it for hundreds of steps.
             decay = min(self._settings.average, (1 + int(count)) / (10 + int(count)))
             for average, value in zip(averages, current, strict=True):
-                average.lerp_(value, 1 - decay)
+                # Whole numbers count batches.
+                average.lerp_(value, 1 - decay) if average.is_floating_point() else average.copy_(value)
 
-        return AveragedModel(self.network, multi_avg_fn=torch.no_grad()(follow)).requires_grad_(False)
+        # Batch normalisation's statistics are averaged too, for the network's latest are not those of averaged weights.
+        averaged = AveragedModel(self.network, multi_avg_fn=torch.no_grad()(follow), use_buffers=True)
+        return averaged.requires_grad_(False)
 
 
 def rate(step: int, steps: int, warmup: float) -> float:
