@@ -134,7 +134,7 @@ def coco(root, picture):
     names = (f"{SCRATCH_1}.PNG", f"deeper/{SCRATCH_2}.jpg", f"{DENT}.png", f"{GOOD}.png")
     for name in names:
         picture(root / "images" / name)
-    outline = [30, 20, 50, 20, 50, 29]  # reaches over the right edge
+    outline = [30, 20, 40.8, 20, 40.8, 29]  # reaches a little over the right edge
     content = {
         "images": [{"id": i, "file_name": n, "width": WIDTH, "height": HEIGHT} for i, n in enumerate(names)],
         "categories": [{"id": 5, "name": "scratch"}, {"id": 7, "name": "dent"}],
@@ -185,7 +185,7 @@ def xml(*objects):
 
 def voc(root, picture):
     objects = {
-        SCRATCH_1: (("scratch", 1, 1, 10, 10), ("scratch", 5, 5, 44, 12)),
+        SCRATCH_1: (("scratch", 1, 1, 10, 10), ("scratch", 5, 5, 41, 12)),
         SCRATCH_2: (("scratch", 2, 3, 2, 3),),
         DENT: (("dent", 2, 3, 8, 9),),
         GOOD: (),
@@ -204,7 +204,7 @@ def damage_voc(root):
 SHAPES = {
     SCRATCH_1: [
         {"label": "scratch", "shape_type": "rectangle", "points": [[9, 8], [1, 2]]},
-        {"label": "scratch", "shape_type": "polygon", "points": [[30, 20], [50, 20], [50, 29]]},  # over the edge
+        {"label": "scratch", "shape_type": "polygon", "points": [[30, 20], [41, 20], [41, 29]]},  # over the edge
     ],
     SCRATCH_2: [{"label": "scratch", "shape_type": "circle", "points": [[20, 15], [23, 19]]}],
     DENT: [{"label": "dent", "points": [[1, 2], [3, 2], [3, 4]]}],
@@ -227,7 +227,7 @@ def damage_labelme(root):
 
 
 def cvat(root, picture):
-    box = '<box label="scratch" xtl="1" ytl="2" xbr="44.5" ybr="8" rotation="0.0" occluded="0"/>'
+    box = '<box label="scratch" xtl="1" ytl="2" xbr="40.5" ybr="8" rotation="0.0" occluded="0"/>'
     mask = '<mask label="scratch" rle="1, 3, 1, 4" left="3" top="2" width="3" height="3"/>'
     outline = '<polygon label="scratch" points="1.50,2.25;8.00,2.25;8.00,9.00" z_order="0"/>'
     ellipse = '<ellipse label="dent" cx="20" cy="15" rx="10" ry="5"/>'
@@ -248,7 +248,7 @@ def damage_cvat(root):
 
 
 def deeppcb(root, picture):
-    rows = {SCRATCH_1: "1 2 9 8 1\n12 12 13 20 1\n", SCRATCH_2: "30 2 44 8 1\n", DENT: "3 4 5 6 2", GOOD: ""}
+    rows = {SCRATCH_1: "1 2 9 8 1\n12 12 13 20 1\n", SCRATCH_2: "30 2 41 8 1\n", DENT: "3 4 5 6 2", GOOD: ""}
     for name, text in rows.items():
         for ending in ("test", "temp"):
             picture(root / "PCBData" / "group7" / "7" / f"{name}_{ending}.JPG")

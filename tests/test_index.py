@@ -27,6 +27,8 @@ samples = st.builds(
     polygons=st.lists(polygons, max_size=2).map(tuple),
     group=text,
     split=st.none() | st.sampled_from(Split),
+    mask_digest=text,
+    template_digest=text,
     width=st.integers(0, 1000),
     attributes=st.dictionaries(text, text, max_size=2),
 )
@@ -50,10 +52,18 @@ def index(tmp_path):
     )
 
 
+def test_an_index_of_before_knows_no_digests_of_masks_and_templates(tmp_path):
+    lines = ['{"format":"sightline-index","version":1,"root":".","classes":["dent"]}']
+    lines.append('{"path":"a.png","labels":["dent"],"mask":"m.png","digest":"11"}')
+    (tmp_path / "index.jsonl").write_text("\n".join(lines), encoding="utf-8")
+    found = Index.load(tmp_path / "index.jsonl")
+    assert (found.templates, found.samples[0].mask_digest, found.samples[0].template_digest) == ({}, "", "")
+
+
 @settings(max_examples=50, deadline=None)
-@given(rows)
-def test_what_is_saved_comes_back(folder, found):
-    index = Index.build(folder, found)
+@given(rows, st.dictionaries(text, text, max_size=2))
+def test_what_is_saved_comes_back(folder, found, templates):
+    index = Index.build(folder, found).model_copy(update={"templates": templates})
     index.save(folder / "index.jsonl")
     assert Index.load(folder / "index.jsonl") == index
 

@@ -114,6 +114,30 @@ def test_rejection_names_only_what_was_rejected():
     assert verdict.reasons == ("scratch 0.600 reaches the NG threshold 0.500",)
 
 
+BETWEEN = {name: Threshold(ng=0.8, review=0.5) for name in CLASSES}
+
+
+@pytest.mark.parametrize(
+    ("located", "counted", "outcome"),
+    [
+        ([(0.95, 4), (0.6, 100)], 0.6, Outcome.REVIEW),
+        ([(0.95, 100), (0.6, 4)], 0.95, Outcome.NG),
+        ([(0.95, None), (0.6, 4)], 0.95, Outcome.NG),
+        ([(0.95, 4), (0.6, 19.9)], 0.0, Outcome.OK),
+        ([], 0.95, Outcome.NG),
+    ],
+)
+def test_a_speck_too_small_does_not_lend_its_score_to_a_defect_that_counts(located, counted, outcome):
+    policy = Policy(exclusive=False, good_known=True, thresholds=BETWEEN, minimum_area=20)
+    scores, some = np.array([0.95, 0.1, 0.0], np.float32), [Defect("scratch", s, area=area) for s, area in located]
+    assert policy.counted(scores, CLASSES, some).tolist() == pytest.approx([counted, 0.1, 0.0])
+    verdict = policy.decide(scores, CLASSES, some)
+    assert verdict.outcome is outcome
+    if outcome is not Outcome.OK and some:
+        assert verdict.reasons[0].startswith(f"scratch {counted:.3f} reaches")
+        assert all(defect.area is None or defect.area >= 20 for defect in verdict.defects)
+
+
 def test_review_above_ng_is_refused():
     with pytest.raises(ValueError, match=r"review \(0.9\) must not be above ng \(0.5\)"):
         Threshold(ng=0.5, review=0.9)

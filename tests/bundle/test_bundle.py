@@ -4,6 +4,7 @@ import contextlib
 import hashlib
 import json
 import os
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -165,6 +166,13 @@ class TestInt8:
             Bundle.open(both)
 
 
+def _set(field, value, document):
+    """Gives the class red another value in a field of `locate`, where all others are right."""
+    linked = {name: [1.0, 0.0] for name in document["classes"]}
+    document["locate"].update(frame=linked)
+    document["locate"][field]["red"] = value
+
+
 class TestLocating:
     @pytest.fixture
     def local(self, tmp_path):
@@ -185,6 +193,13 @@ class TestLocating:
             (lambda d: d["locate"]["peaks"].pop("red"), "locate.peaks: expected one for each class"),
             (lambda d: d["locate"]["edges"].update(violet=0.1), "locate.edges: expected one for each class"),
             (lambda d: d["locate"].update(by="guess"), "locate.by"),
+            *((partial(_set, "peaks", v), "locate.peaks.red: Input should be") for v in (0, -1, 2, 1e308, 1e-300)),
+            *((partial(_set, "edges", v), "locate.edges.red: Input should be") for v in (0, -1, 2)),
+            (partial(_set, "edges", 0.9), "edges: expected none above its peak, got a higher one for red"),
+            (lambda d: d["locate"].update(frame={"zz": [1, 0]}), "locate.frame: expected one for each class, got zz"),
+            *((partial(_set, "frame", [v, 0]), "locate.frame.red.0: Input should be") for v in (0, -1, 1e308)),
+            (partial(_set, "frame", [1, 1e308]), "locate.frame.red.1: Input should be"),
+            (lambda d: d["locate"].update(by="boxes"), "edges and frame: expected none with boxes"),
             (lambda d: d["templates"].update(choose="chance"), "templates.choose"),
             (lambda d: d["policy"].update(minimum_area=-1), "policy.minimum_area"),
         ],
@@ -210,6 +225,11 @@ class TestManifest:
             (lambda d: d["files"].update({"Card.md": "0" * 64}), "differ in upper and lower case alone"),
             (lambda d: d.update(classes=["red", "red", "blue"]), "expected distinct names"),
             (lambda d: d["golden"][0].update(scores=[0.5]), "golden/001.png: expected 3 scores, got 1"),
+            (lambda d: d["golden"][0].update(scores={"red": 0.5}), "golden/001.png: expected 3 scores, got 1"),
+            (
+                lambda d: d["golden"][0].update(scores={"red": 0.5, "green": 0.5, "violet": 0.5}),
+                "golden/001.png: scores: violet is no class",
+            ),
             (lambda d: d.update(tolerance=0), "tolerance: Input should be greater than 0"),
             (lambda d: d.update(tolerance=1e308), "tolerance: Input should be less than or equal to 0.05"),
             (lambda d: d.update(contract=True), "this runtime knows contract 1, found True"),

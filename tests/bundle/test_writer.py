@@ -68,6 +68,28 @@ class TestWrite:
         assert Bundle.open(folder).manifest.product == "others"
         assert [p.name for p in folder.parent.iterdir()] == [folder.name]
 
+    @pytest.mark.parametrize("name", ["notes.txt", "golden/mine.png"])
+    def test_what_is_not_the_bundles_own_is_not_deleted(self, folder, name):
+        before = Bundle.open(folder).digest
+        (folder / name).write_text("mine")
+        with pytest.raises(BundleError, match=f"found {name} beside them") as caught:
+            bundle.write(folder.parent, *bundle_factory.contents(product="others"), replace=True)
+        assert "Move them" in caught.value.hint
+        assert (folder / name).read_text() == "mine"
+        (folder / name).unlink()
+        assert Bundle.open(folder).digest == before
+        (folder / "bundle.sig").write_text("signed")
+        bundle.write(folder.parent, *bundle_factory.contents(product="others"), replace=True)
+
+    @pytest.mark.parametrize("text", ["no json", "[]", '{"files": 1}', None])
+    def test_a_folder_without_a_manifest_is_nobodys_bundle(self, folder, text):
+        (folder / "bundle.json").unlink()
+        if text is not None:
+            (folder / "bundle.json").write_text(text)
+        with pytest.raises(BundleError, match=r"found .*model\.onnx beside them|found .* more beside them"):
+            bundle.write(folder.parent, *bundle_factory.contents(), replace=True)
+        assert (folder / "model.onnx").exists()
+
     def test_leaves_nothing_if_the_disk_is_full(self, tmp_path, monkeypatch):
         full = OSError(28, "No space left on device")
         calls = []

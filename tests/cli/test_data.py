@@ -209,6 +209,24 @@ def test_check_names_a_damaged_image_and_goes_on(data, parts):
     assert path.name in done.out
 
 
+@pytest.mark.parametrize("task", ["segment", "detect"])
+def test_more_types_than_can_be_learned_are_refused_in_words(data, steel, task):
+    pytest.importorskip("albumentations", reason="augmentation comes with the extra `train`")
+    names = [path.relative_to(steel).as_posix() for path in sorted(steel.rglob("*.png"))]
+    content = {
+        "images": [{"id": number, "file_name": name} for number, name in enumerate(names)],
+        "categories": [{"id": number, "name": f"t{number}"} for number in range(300)],
+        "annotations": [{"image_id": n % 4, "category_id": n, "bbox": [n % 50, 3, 8, 8]} for n in range(300)],
+    }
+    (steel / "annotations.json").write_text(json.dumps(content), encoding="utf-8")
+    done = data("check", steel, f"task={task}")
+    assert (done.code, done.err.count("Traceback")) == (1, 0)
+    assert "expected at most 254 types of defect where it is learned where they are, found 300" in done.out
+    done = data("preview", steel, f"task={task}")
+    assert done.code == 2
+    assert done.err.splitlines()[-2] == "error: expected at most 254 types of defect, found 300"
+
+
 def test_preview_draws_a_sheet(data, parts):
     pytest.importorskip("albumentations", reason="augmentation comes with the extra `train`")
     done = data("preview", parts, "-o", "sheet.png")
@@ -241,7 +259,7 @@ def test_only_what_the_command_made_is_replaced(data, parts, tmp_path, action):
     for _ in range(2):
         done = data(action, parts, "-o", place)
         assert done.code == 0, done.err
-    for held in (b'{"images": []}', next((parts / "images").rglob("*.png")).read_bytes()):
+    for held in (b'{"images": []}', next((parts / "images").rglob("*.png")).read_bytes(), place.read_bytes()[:-50]):
         place.write_bytes(held)
         done = data(action, parts, "-o", place)
         assert done.code == 2
@@ -291,6 +309,21 @@ def test_what_is_read_is_not_replaced_even_if_the_command_made_it(data, parts, t
         assert done.code == 2
         assert "the command reads this file" in done.err
         assert (parts / file).read_bytes() == held
+
+
+def test_the_only_copy_of_what_was_drawn_is_not_taken_for_folders_or_replaced(data, steel):
+    assert data("export", steel, "-o", steel / "out.json").code == 0
+    cut = (steel / "out.json").read_bytes()[:-50]
+    (steel / "out.json").write_bytes(cut)
+    for command in ("check", "index", "export"):
+        done = data(command, steel)
+        assert done.code == 2
+        assert "out.json looks like broken annotations" in done.err
+    for override in ([], ["data.reader.kind=folders"]):
+        done = data("export", steel, *override, "-o", steel / "out.json")
+        assert done.code == 2
+        assert "not whole, and is not replaced" in done.err
+    assert (steel / "out.json").read_bytes() == cut
 
 
 def test_a_preview_is_not_drawn_among_the_images(data, parts):

@@ -47,6 +47,15 @@ def score(bundle, capfdbinary):
     return run
 
 
+def wait_until(happened):
+    """Waits for what another process does, half a minute at most."""
+    for _ in range(3000):
+        if happened():
+            return
+        time.sleep(0.01)
+    raise TimeoutError
+
+
 def outcomes(lines):
     return {os.path.basename(line["frame"]): line["outcome"] for line in lines}  # noqa: PTH119
 
@@ -245,6 +254,34 @@ class TestOutput:
         assert (code, lines) == (2, [])
         assert "same place" in said or "expected a file" in said
         assert sorted(tmp_path.rglob("*")) == before
+
+    @pytest.mark.parametrize(("named", "place"), [("", "."), ("", "deep"), ("", "new/ones"), ("*.png", "."), ("*", "")])
+    def test_overlays_are_not_laid_among_the_images(self, score, parts, named, place):
+        before = sorted(parts.rglob("*"))
+        code, lines, said = score(parts / named if named else parts, "--overlay", parts / place)
+        assert (code, lines) == (2, [])
+        assert "the overlays would be scored as images" in said
+        assert sorted(parts.rglob("*")) == before
+        assert score(parts / "ok.png", "--overlay", parts)[0] == 0  # which names its image itself
+
+    def test_a_second_process_on_the_same_file_is_refused(self, bundle, score, parts, tmp_path):
+        out = tmp_path / "out.jsonl"
+        command = [*SIGHTLINE, "score", bundle, "-", "-o", str(out)]
+        with subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+            process.stdin.write(f"{parts / 'ok.png'}\n".encode())
+            process.stdin.flush()
+            wait_until(lambda: out.exists() and out.stat().st_size)
+            held = out.read_bytes()
+            code, lines, said = score(parts, "-o", out)
+            assert (code, lines) == (2, [])
+            assert "another process is writing its verdicts there" in said
+            assert out.read_bytes() == held
+            process.stdin.close()
+            assert process.wait(30) == 0
+        assert out.read_bytes() == held
+        assert score(parts, "-o", out)[0] == 0
+        assert len(out.read_bytes().splitlines()) == 5
+        assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
 
     @pytest.mark.parametrize("option", ["-o", "--report", "--overlay"])
     @pytest.mark.parametrize("place", ["new", "bundle.json", "deep/er/new", "."])

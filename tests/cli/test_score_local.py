@@ -4,6 +4,7 @@ import csv
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import bundle_factory
@@ -46,6 +47,7 @@ class TestTemplates:
                 files["temp"] = bundle_factory.spotted((64, 64), ground=ground)
                 files["test"][-1, -1] += 1  # as any camera would
             for kind, picture in files.items():
+                picture[0, :2] += np.uint8([[1], [2]])  # more than two values: nobody binarised it
                 (folder / f"{number}_{kind}.png").write_bytes(image.png(picture))
         return folder
 

@@ -65,6 +65,7 @@ def test_nothing_to_do_changes_nothing():
         ({"name": "HorizontalFlop"}, "Did you mean `HorizontalFlip`"),
         ({"name": "horizontalflip"}, "Did you mean `HorizontalFlip`"),
         ({"name": "Compose"}, "has no transform"),
+        ({"name": "OneOf"}, "has no transform"),
         ({"name": "GaussNoise", "std_ragne": [0.1, 0.2]}, "Did you mean `std_range`"),
         ({"name": "HorizontalFlip", "probability": 0.5}, "has no parameter"),
         ({"name": "HorizontalFlip", "p": 2}, "refuses its parameters"),
@@ -118,6 +119,18 @@ def test_what_changes_pixels_alone_leaves_the_marks_alone(name):
     assert not np.array_equal(image, picture())
     assert np.array_equal(mask, types)
     assert boxes.corners.tolist() == [list(around)]
+
+
+@pytest.mark.parametrize("name", ["RandomBrightnessContrast", "GaussNoise", "GaussianBlur"])
+def test_a_template_keeps_its_light_and_noise_and_moves_with_its_frame(name):
+    """As at the edge, where it was photographed once: what changes in both alike, nobody learns to overlook."""
+    flip, pixels = {"name": "HorizontalFlip"}, {"name": name}
+    for several in ([pixels, flip], [flip, pixels]):
+        image, template, _, _ = turned(*several, template=picture())
+        assert np.array_equal(template, picture()[:, ::-1])
+        assert not np.array_equal(image, template)
+        alone = turned(*several)[0]
+        assert np.array_equal(image, alone), "a template beside it changes nothing that is drawn"
 
 
 @pytest.mark.parametrize("name", ["HorizontalFlip", "VerticalFlip", "Transpose", "RandomRotate90", "D4"])

@@ -101,6 +101,13 @@ def test_unreadable_files_are_named_and_counted():
     assert "6.png" in found.html()
 
 
+def test_masks_of_more_than_two_levels_are_doubted():
+    files = {SOUND[-1].path: {"sample": SOUND[-1].model_copy(update={"mask": "m.png"}), "mask_blurred": True}}
+    (warning,) = report(SOUND, files=files).warnings
+    assert warning.startswith("1 masks hold many values between 0 and their highest, and whatever is not 0 counts")
+    assert ": m.png; save masks with two levels, as PNG" in warning
+
+
 @pytest.mark.parametrize(("top", "bits"), [(1000, 10), (4000, 12), (16383, 14), (16384, None)])
 def test_unused_bits_are_noticed(top, bits):
     notes = report(SOUND, files={s.path: {"depth": 16, "top": top} for s in SOUND}).notes

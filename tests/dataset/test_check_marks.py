@@ -1,7 +1,8 @@
 """The data check of the tasks that learn where defects are, and of those that have templates."""
 
-import hashlib
+from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
@@ -9,8 +10,11 @@ from check_factory import SOUND, many, report
 from sightline import image
 from sightline.config import Preprocess
 from sightline.config.localise import Localise
+from sightline.config.recipe import Data
 from sightline.config.template import Template
-from sightline.index import Box, Polygon, Sample, Split
+from sightline.dataset.check import check
+from sightline.dataset.scan import scan
+from sightline.index import Box, Index, Polygon, Sample, Split
 
 
 def box(side=8.0, x=10.0, y=10.0, label="dent"):
@@ -56,6 +60,17 @@ def test_no_marked_defect_to_learn_from_is_an_error():
     assert "no defect is marked in the train part" in error
     rows = [row for row in MARKED if row.good or row.split is not Split.TRAIN] + many(("dent",), start=9, per_part=1)
     assert "no defect is marked in the train part" in report(rows, task=WHERE).errors[0]
+
+
+def test_more_types_than_a_map_of_them_tells_apart_are_an_error():
+    def types(count):
+        return [row for n in range(count) for row in many((f"t{n}",), per_part=2, boxes=(box(label=f"t{n}"),))]
+
+    assert report(types(254), task=WHERE).errors == ()
+    (error,) = report(types(255), task=WHERE).errors
+    assert error.startswith("expected at most 254 types of defect where it is learned where they are, found 255: ")
+    assert "data.rename" in error
+    assert report(types(255)).errors == ()
 
 
 def test_unmarked_defects_are_counted_and_named_by_part():
@@ -219,16 +234,73 @@ def test_the_region_of_interest_lies_on_the_template_where_frames_are_aligned(pi
     assert "at least 60 x 60 pixels" in templates(pictures, rows, spec)[0]
 
 
-def test_an_image_that_is_its_own_template_is_an_error(pictures):
-    digest = hashlib.sha256((pictures / "left.png").read_bytes()).hexdigest()
-    rows = [row.model_copy(update={"template": "left.png"}) for row in SOUND]
-    named = Sample(path="a.png", template="a.png")
-    (pictures / "a.png").write_bytes(image.png(np.ones((64, 64, 3), np.uint8)))
-    copied = Sample(path="b.png", template="left.png", digest=digest)
-    (error,) = templates(pictures, [*rows, named, copied])
-    assert error.startswith(
-        "2 images are their own templates, or a copy of it, so that nothing could differ: a.png, b.p"
+def of_pairs(root, pairs):
+    """The errors on good images with templates of their own: name -> file, and template's name -> file."""
+    rows = []
+    for frame, beside in pairs:
+        for name, data in (frame, beside):
+            (root / name).write_bytes(data)
+        rows.append(Sample(path=frame[0], template=beside[0]))
+    index = Index.build(root, rows)
+    scanned = scan(index)
+    task = {"template": Template(), "localise": Localise(stride=4)}
+    return check(index.with_samples(scanned.samples), scanned, Data(root=root), whole(), **task).errors
+
+
+def test_an_image_that_is_its_own_template_is_an_error_however_it_is_stored(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("shots").mkdir()
+    draw = np.random.default_rng(0)
+    shot, other = draw.integers(0, 250, (2, 64, 64, 3), np.uint8)
+    grey = np.repeat(shot[..., :1], 3, axis=2)
+    in_colours = cv2.imencode(".bmp", grey)[1].tobytes()
+    sixteen = cv2.imencode(".png", grey.astype(np.uint16) << 8)[1].tobytes()
+    near = shot.copy()
+    near[30, 30] ^= 1
+    errors = of_pairs(
+        Path("shots"),
+        [
+            (("a.png", image.png(shot)), ("a.png", image.png(shot))),
+            (("b.png", image.png(shot)), ("b_copy.png", image.png(shot))),
+            (("c.png", image.png(grey)), ("c_stored.bmp", in_colours)),
+            (("d.png", sixteen), ("d_stored.png", image.png(grey))),
+            (("e.png", image.png(shot)), ("e_near.png", image.png(near))),
+            (("f.png", image.png(shot)), ("f_other.png", image.png(other))),
+        ],
     )
+    (error,) = [error for error in errors if "own templates" in error]
+    assert error.startswith("4 images are their own templates")
+    assert ": a.png, b.png, c.png, d.png; " in error
+
+
+def test_a_perfect_part_may_equal_its_template_where_pictures_are_binarised(tmp_path):
+    board = np.random.default_rng(0).choice(np.array([0, 255], np.uint8), (64, 64))
+    pairs = [((f"{name}.png", image.png(board)), (template, image.png(board))) for name, template in ("ab", "bc")]
+    assert not [one for one in of_pairs(tmp_path, pairs) if "own template" in one]
+    (error,) = [one for one in of_pairs(tmp_path, [(pairs[0][0],) * 2]) if "own template" in one]
+    assert error.startswith("1 image is its own template"), "that is a mistake in the table, whatever it shows"
+
+
+def test_variants_that_no_frame_could_be_told_to_show_are_a_warning(pictures):
+    draw = np.random.default_rng(0)
+    plain, other = draw.integers(0, 250, (2, 64, 64, 3), np.uint8)
+    equipped = plain.copy()
+    equipped[20:26, 30:36] = 255
+    for name, picture in (("plain", plain), ("other", other), ("equipped", equipped)):
+        (pictures / f"{name}.png").write_bytes(image.png(picture))
+
+    def warnings(*names, choose="match"):
+        variants = {name: pictures / f"{name}.png" for name in names}
+        task = {"template": Template(variants=variants, choose=choose)}
+        found = report(SOUND, task=task, preprocess=whole(align={})).warnings
+        return [warning for warning in found if "variant" in warning]
+
+    (warning,) = warnings("plain", "other", "equipped")
+    assert warning.startswith("2 variants cannot be told by what fits best: plain (two variants fit alike: plain 1.0")
+    assert "data.reader.variant_column" in warning
+    assert "equipped (" in warning
+    assert warnings("plain", "other") == warnings("plain") == []
+    assert warnings("plain", "equipped", choose="name") == warnings("plain", "gone") == []
 
 
 ALL = ((0, 0), (64, 0), (64, 64), (0, 64))

@@ -50,6 +50,24 @@ def test_a_good_image_shows_nothing_and_an_unmarked_one_nothing_that_is_known(tm
     assert [marks.is_marked(one.samples[0], one) for one in (good, unmarked)] == [True, False]
 
 
+@pytest.mark.parametrize("fields", [{"boxes": (BOX,)}, {"polygons": (OUTLINE,)}, {"mask": "mask.png"}])
+def test_the_254th_type_is_the_last(tmp_path, fields):
+    mask(tmp_path)
+    names = [f"t{n:03d}" for n in range(252)]
+    last = index_of(tmp_path, labels=("scratch",), **fields).model_copy(update={"classes": ("dent", *names, "scratch")})
+    assert types(last).max() == 254
+    more = last.model_copy(update={"classes": ("dent", "more", *names, "scratch")})
+    with pytest.raises(DataError, match=r"expected at most 254 types of defect, found 255\nMake them fewer"):
+        types(more)
+
+
+def test_a_mask_that_was_changed_is_not_read(tmp_path):
+    index = index_of(tmp_path, mask=mask(tmp_path), mask_digest="0" * 64)
+    for read in (types, lambda index: marks.boxes_on(index.samples[0], index), lambda i: marks.known(i.samples, i)):
+        with pytest.raises(DataError, match=r"mask\.png was changed since the index was made"):
+            read(index)
+
+
 def test_an_empty_mask_of_a_defective_image_says_that_nothing_is_known(tmp_path):
     (tmp_path / "mask.png").write_bytes(image.png(np.zeros((30, 40), np.uint8)))
     index = index_of(tmp_path, mask="mask.png")

@@ -1,5 +1,6 @@
 """The whole way from a folder to an index that can be trained on."""
 
+import hashlib
 import shutil
 from collections import Counter, defaultdict
 
@@ -186,6 +187,8 @@ def test_images_that_do_not_fit_their_template_are_left_out_and_named(aligned):
     assert set(done.report.unreadable) == {"good/00.png", "dent/13.png"}
     assert done.report.facts["images"] == "24 readable, 0 unreadable, 2 not fitting their template"
     assert stages[-1] == ("register images", 26, 26)
+    digest = hashlib.sha256((done.index.root.parent / "template.png").read_bytes()).hexdigest()
+    assert done.index.templates == {"left": digest}
     views = Views.of_recipe(done.index, aligned.input, aligned.template)
     assert all(views.of(sample).place.registration for sample in done.index.samples)
 

@@ -9,7 +9,7 @@ import pytest
 
 from sightline.config.recipe import Data
 from sightline.dataset import readers
-from sightline.dataset.scan import THUMBNAIL, read_checked, scan
+from sightline.dataset.scan import THUMBNAIL, read_checked, read_same, same_mask, scan
 from sightline.errors import DataError, ImageError
 from sightline.index import Box, Index, Polygon, Sample
 
@@ -127,6 +127,24 @@ def test_a_mask_that_was_saved_as_jpeg_is_refused(tmp_path):
     assert scanned(tmp_path, path="a.png", mask="all.jpg", labels=("dent",)).mask_fault == ""
 
 
+@pytest.mark.parametrize(("quality", "side"), [(75, 5), (75, 20), (95, 10)])
+def test_a_mask_that_was_a_jpeg_once_is_told(tmp_path, quality, side):
+    write(tmp_path / "a.png", grey(96, 96))
+    drawn = np.zeros((96, 96), np.uint8)
+    drawn[21 : 21 + side, 13 : 13 + side] = 255
+    blurred = cv2.imdecode(cv2.imencode(".jpg", drawn, [cv2.IMWRITE_JPEG_QUALITY, quality])[1], cv2.IMREAD_GRAYSCALE)
+    smooth = cv2.fillPoly(np.zeros_like(drawn), [np.array([[20, 20], [50, 25], [40, 60]])], 255, cv2.LINE_AA)
+    numbers = np.arange(96 * 96, dtype=np.uint8).reshape(96, 96) % 8
+    for mask, told in ((drawn, False), (blurred, True), (smooth, False), (numbers, False)):
+        write(tmp_path / "a_mask.png", mask)
+        found = scanned(tmp_path, path="a.png", mask="a_mask.png", labels=("dent",))
+        assert (found.mask_fault, found.mask_blurred) == ("", told)
+    write(tmp_path / "a_mask.png", blurred)
+    values = {int(value): "dent" for value in np.unique(blurred)[1:]}
+    found = scanned(tmp_path, path="a.png", mask="a_mask.png", labels=("dent",), mask_values=values)
+    assert not found.mask_blurred, "each value is stated"
+
+
 def test_progress_counts_every_file(tmp_path):
     for n in range(5):
         write(tmp_path / f"{n}.png", grey())
@@ -163,6 +181,26 @@ def test_an_image_that_was_overwritten_is_refused(tmp_path):
     path.unlink()
     with pytest.raises(ImageError, match=r"a\.png: cannot be read"):
         read_checked(index, index.samples[0])
+
+
+def test_masks_and_templates_are_told_by_their_digests_and_refused_once_they_are_overwritten(tmp_path):
+    for name in ("a.png", "b.png", "mask.png", "template.png"):
+        write(tmp_path / name, grey())
+    rows = [Sample(path="a.png", mask="mask.png", template="template.png"), Sample(path="b.png", template="gone.png")]
+    first, second = scan(Index.build(tmp_path, rows)).samples
+    assert first.mask_digest == hashlib.sha256((tmp_path / "mask.png").read_bytes()).hexdigest()
+    assert first.template_digest == hashlib.sha256((tmp_path / "template.png").read_bytes()).hexdigest()
+    assert (second.mask_digest, second.template_digest) == ("", "")
+    index = Index.build(tmp_path, [first])
+    assert same_mask(index, first) == tmp_path / "mask.png"
+    write(tmp_path / "mask.png", 255 - grey())
+    with pytest.raises(DataError, match=r"mask\.png was changed since the index was made: expected SHA-256"):
+        same_mask(index, first)
+    assert read_same(tmp_path / "template.png", first.template_digest, name="t").startswith(b"\x89PNG")
+    write(tmp_path / "template.png", 255 - grey())
+    with pytest.raises(DataError, match=r"template\.png was changed since the index was made"):
+        read_same(tmp_path / "template.png", first.template_digest, name="t")
+    assert read_same(tmp_path / "template.png", "", name="t"), "an index of before knows no digest"
 
 
 def test_without_a_digest_nothing_is_compared(tmp_path):

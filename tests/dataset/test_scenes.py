@@ -156,6 +156,29 @@ def test_other_parts_are_neither_augmented_nor_new_each_epoch(index):
     assert scenes[0, 1].image.shape == (64, 64, 3)
 
 
+def test_tiled_frames_are_validated_on_several_patches_each(index):
+    """One alone would often lie around the defect, and false alarms on plain surface would choose no epoch."""
+    tiled = {"height": 64, "width": 64, "tiles": {"overlap": 8}}
+    scenes = made(index, training=False, input=tiled)
+    assert (len(scenes), len(scenes.samples)) == (24, 6)
+    for sample in range(6):
+        whole, patches = scenes.whole(sample).image, [scenes[0, 4 * sample + patch] for patch in range(4)]
+        places = {shown_at(patch.image, whole) for patch in patches}
+        assert len(places) > 1
+    shown = [bool(scenes[0, number].types.any()) for number in range(20)]
+    assert any(shown)
+    assert not all(shown)
+    assert len(made(index, input=tiled)) == len(made(index, training=False)) == 6
+    same(made(index, training=False, input=tiled, train={"cache": False})[3, 17], scenes[0, 17])
+
+
+def shown_at(patch, whole):
+    """Where a patch was cut out of a frame."""
+    views = np.lib.stride_tricks.sliding_window_view(whole[..., 0], (16, 16))
+    ((top, left),) = np.argwhere((views == patch[:16, :16, 0]).all((2, 3)))
+    return int(top), int(left)
+
+
 def test_what_lies_in_an_ignored_region_is_not_taught(index):
     ignored = [[[0, 0], [96, 0], [96, 40], [0, 40]]]
     scenes = made(index, augment=[], input={"height": 64, "width": 96, "ignore": ignored})

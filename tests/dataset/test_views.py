@@ -9,6 +9,7 @@ import pytest
 from sightline import image
 from sightline.config import Preprocess
 from sightline.config.template import Template
+from sightline.dataset import views as views_module
 from sightline.dataset.views import Views, variant_of
 from sightline.errors import DataError, ImageError
 from sightline.index import Index, Sample
@@ -72,6 +73,19 @@ def test_an_image_that_was_overwritten_is_refused(index, tmp_path):
         Views.of_recipe(index, SPEC, None).of(index.samples[2])
 
 
+def test_templates_that_were_overwritten_are_refused(index, template, tmp_path):
+    own, left = (hashlib.sha256((tmp_path / f"{name}.png").read_bytes()).hexdigest() for name in ("own", "left"))
+    samples = (index.samples[0].model_copy(update={"template_digest": own}), *index.samples[1:])
+    known = index.model_copy(update={"samples": samples, "templates": {"left": left}})
+    made = Views.of_recipe(known, SPEC, template)
+    for name in ("own", "left"):
+        (tmp_path / f"{name}.png").write_bytes(image.png(np.full((32, 32, 3), 7, np.uint8)))
+    with pytest.raises(DataError, match=r"own.png.*was changed since the index was made"):
+        made.of(known.samples[0])
+    with pytest.raises(DataError, match=r"left.png.*was changed since the index was made"):
+        Views.of_recipe(known, SPEC, template)
+
+
 def test_views_travel_to_processes_that_are_started_anew(index, template):
     views = Views.of_recipe(index, SPEC, template)
     views.of(index.samples[0])
@@ -79,3 +93,20 @@ def test_views_travel_to_processes_that_are_started_anew(index, template):
     for sample in index.samples[:2]:
         assert np.array_equal(again.of(sample).template, views.of(sample).template)
         assert np.array_equal(again.of(sample).image, views.of(sample).image)
+
+
+def test_the_latest_templates_are_kept_as_far_as_there_is_room(tmp_path, monkeypatch):
+    monkeypatch.setattr(views_module, "_KEPT", 32 * 32 * 3 * 2 + 1)  # two of them
+    for number in range(3):
+        (tmp_path / f"{number}.png").write_bytes(image.png(np.full((32, 32, 3), 60 * number, np.uint8)))
+    read = []
+    monkeypatch.setattr(views_module, "read_same", lambda path, _, name: read.append(path.stem) or path.read_bytes())
+    views = Views(Index.build(tmp_path, []), SPEC, None)
+    for name in ("0", "1", "0", "2", "0", "1"):
+        picture = views.own(Sample(path="a.png", template=f"{name}.png"))
+        assert np.array_equal(picture, decoded(tmp_path / f"{name}.png"))
+    assert read == ["0", "1", "2", "1"]
+
+
+def decoded(path):
+    return image.decode(path.read_bytes())

@@ -1,5 +1,7 @@
 """Boxes and outlines are cut to their image, and enclose the same inside of it."""
 
+import math
+
 import cv2
 import numpy as np
 import pytest
@@ -7,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sightline import image
-from sightline.dataset.within import around, polygon
+from sightline.dataset.within import around, box, polygon
 from sightline.errors import DataError
 
 SIZE = (96, 80)
@@ -15,7 +17,8 @@ OUTER = 400  # pixels around the image in which outlines are drawn uncut
 
 
 def cut(points):
-    return polygon([value for point in points for value in point], "dent", SIZE, where="here")
+    """As the outline of a round form, whose handles lie inside."""
+    return polygon([value for point in points for value in point], "dent", SIZE, where="here", handles=(1, 1, 9, 9))
 
 
 def inside(points, size=SIZE, at=0):
@@ -95,6 +98,30 @@ def distances(points, places):
 def test_an_outline_with_nothing_inside_of_the_image_is_refused(points):
     with pytest.raises(DataError, match="here: expected an outline with an area inside the image of 96x80"):
         cut(points)
+
+
+@pytest.mark.parametrize("reach", [1.001, 9, 1e308, math.inf, math.nan])
+@pytest.mark.parametrize("corner", range(4))
+def test_what_reaches_far_out_of_an_image_of_any_known_size_is_refused(reach, corner):
+    corners = [10, 10, 50, 50]
+    corners[corner] = -reach if corner < 2 else SIZE[corner - 2] + reach
+    x1, y1, x2, y2 = corners
+    with pytest.raises(DataError, match=r"here: expected a box inside the image of 96x80, got .*\nMend"):
+        box(corners, "dent", SIZE, where="here")
+    with pytest.raises(DataError, match=r"here: expected an outline (inside the image of 96x80|of numbers), got"):
+        polygon((x1, y1, x2, y1, x2, y2), "dent", SIZE, where="here")
+
+
+def test_what_reaches_a_pixel_or_a_hundredth_over_the_edge_is_cut():
+    assert box((-1, -1, 97, 81), "dent", SIZE, where="").y2 == 80
+    assert box((-4, 0, 404, 81), "dent", (400, 80), where="").x2 == 400
+    assert around([polygon((-1, -1, 97, -1, 97, 81, -1, 81), "dent", SIZE, where="")]) == (0, 0, 96, 80)
+
+
+@pytest.mark.parametrize("size", [(0, 0), (96, 0)])
+def test_nothing_is_cut_before_the_size_of_the_image_is_known(size):
+    assert box((-9, 5, 400, 50), "dent", size, where="").x1 == -9
+    assert around([polygon((-9, 5, 400, 5, 400, 50), "dent", size, where="")]) == (-9, 5, 400, 50)
 
 
 def test_a_crossed_outline_encloses_something_though_its_halves_cancel():

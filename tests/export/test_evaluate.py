@@ -1,5 +1,7 @@
 """Figures must match their definitions, and intervals must hold and count groups."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -9,7 +11,7 @@ from sklearn.metrics import f1_score, roc_auc_score
 from sightline.bundle.manifest import Metric
 from sightline.export.evaluate import Scored, auroc, evaluate, truth_of
 from sightline.index import Sample
-from sightline.verdict import ANY_DEFECT, Policy, Threshold
+from sightline.verdict import ANY_DEFECT, Defect, Outcome, Policy, Threshold
 
 CLASSES = ("dent", "scratch")
 GOOD_POLICY = Policy(exclusive=True, good_known=True, thresholds={ANY_DEFECT: Threshold(ng=0.5, review=0.4)})
@@ -128,6 +130,16 @@ def test_several_types_a_frame() -> None:
     assert figures["exact_match"].value == pytest.approx(0.5)
     assert figures["recall/scratch"].value == 0
     assert figures["escape_rate"].value == 0
+
+
+def test_a_type_is_said_by_the_score_that_counts_as_in_the_verdict() -> None:
+    policy = SEVERAL.model_copy(update={"minimum_area": 20.0})
+    speck, dent, unsure = Defect("dent", 0.9, area=4), Defect("dent", 0.9, area=40), Defect("dent", 0.45, area=40)
+    part = _scored([("", [0.9, 0.0])] * 4, policy)
+    part = replace(part, located=((speck,), (speck, unsure), (dent, speck), (replace(dent, area=None),)))
+    assert part.counted[:, 0].tolist() == pytest.approx([0, 0.45, 0.9, 0.9])
+    assert part.said[:, 0].tolist() == [False, False, True, True]
+    assert [verdict.outcome is Outcome.NG for verdict in part.verdicts] == part.said[:, 0].tolist()
 
 
 def test_a_good_frame_shows_no_type_where_several_are_possible() -> None:

@@ -16,7 +16,7 @@ import torch
 from sightline import bundle
 from sightline.config import Preprocess, Recipe
 from sightline.config.recipe import Model
-from sightline.errors import ExportError
+from sightline.errors import BundleError, ExportError, TrainError
 from sightline.export import export
 from sightline.export.calibrate import Calibrator
 from sightline.export.graph import ContractModel, Probabilities, Views, to_onnx
@@ -105,6 +105,7 @@ def test_the_bundle_holds_what_the_runtime_and_a_reader_need(made: Path, run: Ru
 def test_golden_samples_show_every_class_and_pass_the_self_test(made: Path) -> None:
     golden = bundle.Bundle.open(made).manifest.golden
     assert len(golden) >= 3
+    assert all(set(sample.scores) == {"dent", "scratch"} for sample in golden)
     Inspector.open(made, self_test=True)
 
 
@@ -170,6 +171,30 @@ def _slightly_wrong(model: ContractModel, preprocess: Preprocess) -> bytes:
         return to_onnx(model, preprocess)
     finally:
         model.meaning.scale -= 0.01
+
+
+def test_weights_that_are_no_numbers_are_refused_and_the_old_bundle_stays(tmp_path: Path) -> None:
+    run = _run(tmp_path, LABELS)
+    before = bundle.Bundle.open(export(run)).digest
+    kept = {path: path.read_bytes() for path in run.path.rglob("*") if path.is_file()}
+    best = checkpoint.load(run.checkpoints / "best.pt")
+    best["network"]["head.bias"].fill_(float("nan"))
+    checkpoint.save(best, run.checkpoints / "best.pt")
+    with pytest.raises(TrainError, match=r"expected weights that are finite numbers, .* head\.bias") as caught:
+        export(run)
+    assert "Train again" in caught.value.hint
+    assert bundle.Bundle.open(run.bundle).digest == before
+    changed = {path.name for path in run.path.rglob("*") if path.is_file() and path.read_bytes() != kept.get(path)}
+    assert changed == {"best.pt"}
+
+
+def test_files_beside_the_bundles_own_are_refused_before_anything_is_measured(tmp_path: Path) -> None:
+    run = _run(tmp_path, LABELS)
+    run.bundle.mkdir(parents=True)
+    (run.bundle / "notes.txt").touch()
+    with pytest.raises(BundleError, match=r"found notes\.txt"):
+        export(run)
+    assert not (run.artifacts / "test").exists()
 
 
 def test_nothing_to_compare_on_is_refused(tmp_path: Path) -> None:

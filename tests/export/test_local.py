@@ -107,6 +107,43 @@ def test_what_the_gate_of_int8_asks_of_places_is_what_is_measured(tmp_path, by, 
     assert local.places(outputs, index, manifest.model_copy(update={"locate": None})) is None
 
 
+def test_the_thresholds_of_boxes_count_what_is_large_enough(tmp_path) -> None:
+    """Specks on good parts, surer than the dent, take no threshold beyond it."""
+    dent, speck = (
+        Boxes(np.array([c], np.float32), np.array([s], np.float32), np.zeros(1, np.int64))
+        for c, s in (((0, 0, 8, 8), 0.6), ((20, 20, 22, 22), 0.9))
+    )
+    outputs, index = _part(tmp_path, [(0.6, 0.0)] + [(0.9, 0.0)] * 8, speck)
+    outputs = replace(outputs, readings=(replace(outputs.readings[0], boxes=dent), *outputs.readings[1:]))
+    limits = [
+        local._by_boxes(outputs, index, Decision(rule="overkill", overkill=0.01, minimum_area=least)).threshold("*").ng
+        for least in (0, 20)
+    ]
+    assert limits[0] > 0.9
+    assert limits[1] == pytest.approx(0.3)
+
+
+def test_an_image_of_specks_alone_is_no_good_one_whose_heat_sets_the_overkill(tmp_path) -> None:
+    outputs, index = _part(tmp_path, [(0.8, 0.1)] + [(0.2, 0.1)] * 4)
+    speck = np.zeros((SIDE, SIDE), np.uint8)
+    speck[20:22, 20:22] = 255
+    (tmp_path / "speck.png").write_bytes(image.png(speck))
+    hot = Sample(path="hot.png", labels=("dent",), mask="speck.png", width=SIDE, height=SIDE)
+    readings = (*outputs.readings, replace(outputs.readings[0], maps=np.full((2, 4, 4), 0.9, np.float32)))
+    samples, scores = (*outputs.samples, hot), np.vstack([outputs.scores, [[0.9, 0.1]]]).astype(np.float32)
+    part = Outputs(samples, scores, readings)
+    policy = Policy(
+        exclusive=False, good_known=True, thresholds={ANY_DEFECT: Threshold(ng=0.5, review=0.5)}, minimum_area=20
+    )
+    locate = Locate(by="regions", peaks=dict.fromkeys(CLASSES, 0.5), edges=dict.fromkeys(CLASSES, 0.3))
+    figures = {
+        metric.name: metric.value
+        for metric in local.figures(Scored(samples, scores, CLASSES, policy), part, index, locate)
+    }
+    assert (figures["instance_recall"], figures["invented_per_image"]) == (1, 0)
+    assert figures["instance_recall_at_overkill_5"] == 1
+
+
 def test_figures_of_no_image(tmp_path) -> None:
     outputs, index = Outputs((), np.zeros((0, 2), np.float32), ()), Index(root=tmp_path, classes=CLASSES, samples=())
     policy = Policy(exclusive=False, good_known=True, thresholds={ANY_DEFECT: Threshold(ng=0.5, review=0.5)})

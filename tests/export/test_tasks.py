@@ -8,13 +8,18 @@ import cv2
 import numpy as np
 import pytest
 
+import bundle_factory
 from sightline import image, train
 from sightline.bundle import Bundle
 from sightline.config import Recipe
-from sightline.export import export
+from sightline.export import export, tasks
+from sightline.export.evaluate import evaluate
+from sightline.export.sweep import Outputs
+from sightline.image import Place
 from sightline.index import Box, Index, Sample, Split
 from sightline.runs import RunFolder
 from sightline.runtime import Inspector
+from sightline.runtime.reader import Reading
 from sightline.synth import render
 from sightline.verdict import Frame
 
@@ -132,7 +137,8 @@ def test_reviewers_find_pictures_and_a_table_of_single_defects(finished: RunFold
     folder = finished.artifacts / "test"
     drawn = {path.name for path in folder.iterdir()}
     wanted = {"misses.png", "defect-types.png", "recall-by-size.png", "defects.csv", "verdicts.csv"}
-    assert drawn >= wanted | ({"boxes-precision-recall.png"} if finished.recipe.task == "detect" else set())
+    curves = {"detect": "boxes-precision-recall.png", "segment": "regions-precision-recall.png"}
+    assert drawn >= wanted | {curves[finished.recipe.task]}
     assert "worst-misses.png" not in drawn
     for path in folder.glob("*.png"):
         assert cv2.imread(str(path)).std() > 1
@@ -150,6 +156,7 @@ def test_the_card_says_how_defects_are_told(finished: RunFolder) -> None:
     assert "## How defects are told" in text
     assert text.index("### Single defects") < text.index("### Whole frames") < text.index("### Type by type")
     assert "`misses.png`" in text
+    assert f"`{'boxes' if finished.recipe.task == 'detect' else 'regions'}-precision-recall.png`" in text
 
 
 @pytest.mark.slow
@@ -185,3 +192,23 @@ def test_a_test_part_whose_defects_nobody_marked_has_figures_of_frames(tmp_path:
     names = {metric.name for metric in Bundle.open(export(other)).manifest.metrics}
     assert "exact_match" in names
     assert "map_50" not in names
+
+
+@pytest.mark.parametrize(("least", "escapes"), [(0, 1.0), (20, None)])
+def test_a_frame_whose_marks_are_all_too_small_is_not_defective_in_its_figures(
+    tmp_path: Path, least: float, escapes: float | None
+) -> None:
+    mask = np.zeros((SIDE, SIDE), np.uint8)
+    mask[4:7, 4:7] = 255
+    (tmp_path / "mask.png").write_bytes(image.png(mask))
+    described, _ = bundle_factory.local_contents()
+    policy = described.policy.model_copy(update={"minimum_area": least})
+    speck = Sample(path="speck.png", labels=("red",), mask="mask.png", width=SIDE, height=SIDE)
+    samples = (speck, Sample(path="good.png", width=SIDE, height=SIDE))
+    place = Place((SIDE, SIDE), (SIDE, SIDE), (0, 0, SIDE, SIDE), (SIDE, SIDE), (0, 0, SIDE, SIDE))
+    reading = Reading(np.full(3, 0.1, np.float32), np.full((3, 8, 8), 0.1, np.float32), None, place)
+    outputs = Outputs(samples, np.stack([reading.scores] * 2), (reading,) * 2)
+    index = Index(root=tmp_path, classes=described.classes, samples=samples)
+    scored = tasks.scored(outputs, index, described.model_copy(update={"policy": policy}))
+    figures = {metric.name: metric.value for metric in evaluate(scored)}
+    assert figures.get("escape_rate") == escapes

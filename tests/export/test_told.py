@@ -1,5 +1,7 @@
 """What is measured is what the runtime tells: the same regions and boxes."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -17,6 +19,7 @@ from sightline.export.told import Regions
 from sightline.image import Place
 from sightline.index import Box, Index, Sample
 from sightline.runtime.defects import defects_of
+from sightline.runtime.looked import Link
 from sightline.runtime.reader import Reading
 from sightline.verdict import Policy, Threshold
 
@@ -50,11 +53,13 @@ def test_regions_are_those_of_the_runtime(seed: int, peak: float, edge: float, l
     defects = [one for one in defects_of(reading, _manifest(locate, policy)) if (one.area or 0) >= least]
     for number, name in enumerate(CLASSES):
         of_type = [one for one in defects if one.label == name and one.box is not None]
-        assert said[number].sum() == sum(one.area or 0 for one in of_type)
+        assert (said[number] > 0).sum() == sum(one.area or 0 for one in of_type)
         for one in of_type:
             x1, y1, x2, y2 = map(int, one.box or ())
-            assert said[number, y1:y2, x1:x2].any(axis=0).all()
-            assert said[number, y1:y2, x1:x2].any(axis=1).all()
+            there = said[number, y1:y2, x1:x2]
+            assert (there > 0).any(axis=0).all()
+            assert (there > 0).any(axis=1).all()
+            assert np.isclose(there, one.score, atol=1e-6).any()
 
 
 def test_a_type_below_its_threshold_has_no_region_though_its_map_is_above_the_edge() -> None:
@@ -95,6 +100,100 @@ def test_images_whose_defects_nobody_marked_are_left_out(tmp_path) -> None:
     assert rows == [0, 2]
 
 
+def _speck_and_dent(tmp_path, *, spots=(), boxes=None) -> tuple[Outputs, Index]:
+    """A red speck of 3 x 3 px and a red dent of 12 x 12, then an image of the speck alone, then a good one.
+
+    Args:
+        tmp_path: Where masks lie.
+        spots: x1, y1, x2, y2 and value of what the map of red shows on every image.
+        boxes: What is found on every image.
+    """
+    both, alone = np.zeros((SIDE, SIDE), np.uint8), np.zeros((SIDE, SIDE), np.uint8)
+    both[4:7, 4:7] = both[24:36, 24:36] = alone[4:7, 4:7] = 255
+    for name, mask in (("both", both), ("alone", alone)):
+        (tmp_path / f"{name}.png").write_bytes(image.png(mask))
+    red = {"labels": ("red",), "width": SIDE, "height": SIDE}
+    samples = (
+        Sample(path="0.png", mask="both.png", **red),
+        Sample(path="1.png", mask="alone.png", **red),
+        Sample(path="2.png", width=SIDE, height=SIDE),
+    )
+    maps = np.full((3, SIDE, SIDE), 0.01, np.float32)
+    for x1, y1, x2, y2, value in spots:
+        maps[0, y1:y2, x1:x2] = value
+    reading = Reading(maps.max((1, 2)), maps, boxes, PLACE)
+    index = Index(root=tmp_path, classes=CLASSES, samples=samples)
+    return Outputs(samples, np.stack([reading.scores] * 3), (reading,) * 3), index
+
+
+def test_true_boxes_that_are_too_small_are_not_there_nor_is_what_was_found_on_them(tmp_path) -> None:
+    found = _boxes((3, 3, 9, 9, 0.9, 0), (23, 23, 37, 37, 0.8, 0), (40, 4, 47, 11, 0.7, 0))
+    outputs, index = _speck_and_dent(tmp_path, boxes=found)
+    every, large = told.boxes(outputs, index), told.boxes(outputs, index, 20)
+    assert [len(one.truth) for one in every] == [2, 1, 0]
+    assert [one.truth.corners.tolist() for one in large] == [[[24, 24, 36, 36]], [], []]
+    assert [one.found.scores.tolist() for one in large] == [
+        pytest.approx([0.8, 0.7]),
+        pytest.approx([0.8, 0.7]),
+        pytest.approx([0.9, 0.8, 0.7]),
+    ]
+
+
+@pytest.mark.parametrize("boxes", [None, Boxes.empty()])
+def test_a_frame_whose_marks_are_all_too_small_shows_nothing(tmp_path, boxes) -> None:
+    outputs, index = _speck_and_dent(tmp_path, boxes=boxes)
+    assert told.truth(outputs, index)[:, 0].tolist() == [True, True, False]
+    assert told.truth(outputs, index, 20)[:, 0].tolist() == [True, False, False]
+
+
+def test_the_area_of_a_true_region_is_that_of_its_pixels_not_of_its_box(tmp_path) -> None:
+    outputs, index = _speck_and_dent(tmp_path)
+    thin = np.eye(SIDE, dtype=np.uint8) * 255
+    (tmp_path / "alone.png").write_bytes(image.png(thin))
+    assert told.truth(outputs, index, SIDE + 1)[:, 0].tolist() == [True, False, False]
+    assert told.truth(outputs, index, SIDE)[:, 0].tolist() == [True, True, False]
+
+
+def test_true_regions_that_are_too_small_are_not_there_nor_is_what_touches_them_alone(tmp_path) -> None:
+    """A region on the speck, one on the dent, one beside them, all large enough."""
+    spots = [(3, 3, 9, 9, 0.9), (24, 24, 30, 30, 0.8), (40, 4, 46, 10, 0.7)]
+    outputs, index = _speck_and_dent(tmp_path, spots=spots)
+    first, second, good = told.regions(outputs, index, CLASSES, _policy(minimum_area=20), _regions())
+    assert (int(first.truth.sum()), int(second.truth.sum())) == (144, 0)
+    assert np.unique(first.told).tolist() == pytest.approx([0, 0.7, 0.8])
+    assert np.unique(second.told).tolist() == pytest.approx([0, 0.7, 0.8])
+    assert int(good.said.sum()) == 3 * 36
+    joined = [(3, 3, 9, 9, 0.9), (9, 9, 30, 30, 0.8)]  # one region over both: of the dent
+    outputs, index = _speck_and_dent(tmp_path, spots=joined)
+    first, second, _ = told.regions(outputs, index, CLASSES, _policy(minimum_area=20), _regions())
+    assert (first.said.any(), second.said.any()) == (True, False)
+
+
+def test_the_scores_that_thresholds_are_chosen_from_are_those_of_what_is_large_enough(tmp_path) -> None:
+    found = _boxes((3, 3, 6, 6, 0.9, 0), (23, 23, 37, 37, 0.8, 0))
+    outputs, _ = _speck_and_dent(tmp_path, spots=[(0, 0, 1, 1, 0.9)], boxes=found)
+    assert told.scores_of_boxes(outputs, 20)[0].tolist() == pytest.approx([0.8, 0, 0])
+
+
+@pytest.mark.parametrize(
+    ("spots", "peak"),
+    [
+        ([(3, 3, 6, 6, 0.95), (24, 24, 30, 30, 0.7)], 0.7),
+        ([(3, 3, 9, 9, 0.95), (24, 24, 30, 30, 0.7)], 0.95),
+        ([(24, 24, 30, 30, 0.4), (26, 26, 28, 28, 0.8)], 0.8),
+        ([(3, 3, 6, 6, 0.95)], 0.3),
+        ([(3, 3, 6, 6, 0.2)], 0.2),
+    ],
+)
+def test_of_regions_that_is_the_highest_or_what_the_map_reaches_up_to_the_edge(tmp_path, spots, peak) -> None:
+    link = Link(np.array([2.0] * 3), np.array([-1.0] * 3))
+    outputs, _ = _speck_and_dent(tmp_path, spots=spots)
+    scores = np.stack([link.scores(reading.maps.max((1, 2))) for reading in outputs.readings])
+    linked = tuple(replace(reading, scores=scores[0]) for reading in outputs.readings)
+    counted = told.scores_of_regions(replace(outputs, scores=scores, readings=linked), [0.3] * 3, link, 20)
+    assert counted[0, 0] == pytest.approx(float(link.scores(np.full(3, peak))[0]), abs=1e-6)
+
+
 def test_every_box_is_a_row_of_the_table() -> None:
     truth = _boxes((0, 0, 10, 10, 1, 0), (20, 0, 30, 10, 1, 1), (0, 20, 9, 29, 1, 2))
     found = _boxes((0, 0, 10, 9, 0.9, 0), (20, 0, 30, 11, 0.8, 2), (40, 40, 44, 44, 0.7, 1), (0, 20, 9, 29, 0.2, 2))
@@ -112,12 +211,10 @@ def test_every_box_is_a_row_of_the_table() -> None:
 
 def _image() -> Regions:
     """Red found, green called blue, blue missed, and a green one invented."""
-    said, truth = np.zeros((3, SIDE, SIDE), bool), np.zeros((3, SIDE, SIDE), bool)
-    truth[0, 2:8, 2:8] = said[0, 5:12, 5:12] = True
-    truth[1, 20:26, 20:26] = said[2, 20:24, 20:26] = True
-    truth[2, 40:44, 2:6] = True
-    said[1, 40:44, 40:46] = True
-    return Regions(0, np.where(said, 0.75, 0.1).astype(np.float32), said, truth)
+    said, truth = np.zeros((3, SIDE, SIDE), np.float32), np.zeros((3, SIDE, SIDE), bool)
+    truth[0, 2:8, 2:8] = truth[1, 20:26, 20:26] = truth[2, 40:44, 2:6] = True
+    said[0, 5:12, 5:12] = said[2, 20:24, 20:26] = said[1, 40:44, 40:46] = 0.75
+    return Regions(0, np.full((3, SIDE, SIDE), 0.1, np.float32), said, truth)
 
 
 def test_every_region_is_a_row_of_the_table() -> None:

@@ -1,5 +1,6 @@
 """A frame comes to lie on its template to a fraction of a pixel, or is refused."""
 
+import tracemalloc
 from functools import cache
 
 import cv2
@@ -93,6 +94,16 @@ class TestFit:
     def test_a_defect_does_not_move_the_part(self, defect):
         moved = motion(9.3, 17.8, -2.5)
         assert error(register(photographed(part(5, defect), moved), template(5), ALIGN), moved) < 0.3
+
+    def test_a_reach_beyond_the_pictures_finds_the_same_and_takes_no_room(self):
+        moved = motion(13.7, -21.2, 3)
+        frame, wide = photographed(part(3), moved), Align(coverage=0.5, reach=2048, turn=45)
+        tracemalloc.start()
+        found = register(frame, template(3), wide)
+        _, most = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        assert error(found, moved) < 0.3
+        assert most < 50e6
 
     def test_shifts_alone(self):
         moved = motion(-17.6, 8.2)
@@ -281,12 +292,34 @@ class TestBest:
         assert error(found, moved) < 0.3
         assert best(np.roll(boards(2), (6, 9), (0, 1)), variants, ALIGN)[0] == "second board"
 
-    def test_variants_that_differ_in_a_detail(self):
+    @pytest.mark.parametrize("side", [10, 20, 30])
+    def test_variants_that_differ_in_a_component_must_be_named(self, side):
+        """A part that lacks the component fits the variant that never had it better than its own."""
+        equipped = part(3).copy()
+        equipped[MARGIN + 100 : MARGIN + 100 + side, MARGIN + 60 : MARGIN + 60 + side] = 250
+        variants = {"plain": template(3), "equipped": equipped[MARGIN:-MARGIN, MARGIN:-MARGIN]}
+        for picture, order in ((part(3), "plain 0.9., equipped"), (equipped, "equipped 0.9., plain")):
+            frame = photographed(picture, motion(5, -7, 1))
+            with pytest.raises(ImageError, match=rf"two variants fit alike: {order} 0\.[89].; name the variant"):
+                best(frame, variants, ALIGN)
+
+    def test_a_variant_that_fits_alike_counts_though_it_would_be_refused(self):
+        """Of two that lie at the least quality, the one that a defect has brought below it."""
         marked = template(3).copy()
         marked[100:130, 60:90] = 250
-        variants = {"plain": template(3), "marked": marked}
-        moved = np.roll(marked, (5, -7), (0, 1)), np.roll(template(3), (5, -7), (0, 1))
-        assert [best(frame, variants, ALIGN)[0] for frame in moved] == ["marked", "plain"]
+        frame = photographed(part(3), motion(5, -7, 1))
+        qualities = [register(frame, one, ALIGN).quality for one in (marked, template(3))]
+        between = Align(quality=sum(qualities) / 2, coverage=0.5)
+        with pytest.raises(ImageError, match="two variants fit alike: plain"):
+            best(frame, {"marked": marked, "plain": template(3)}, between)
+
+    def test_a_part_out_of_view_is_not_taken_for_another_that_it_fits_less(self):
+        frame = photographed(part(3), motion(-32, 0))
+        smaller = template(3)[:, 64:-64].copy()
+        smaller[100:120, 20:40] = 250
+        assert best(frame, {"smaller": smaller}, Align(quality=0.5))[0] == "smaller"
+        with pytest.raises(ImageError, match=r"one of 2 templates, and none does; own: the frame shows too little"):
+            best(frame, {"own": template(3), "smaller": smaller}, Align(quality=0.5))
 
     def test_none_fits(self):
         with pytest.raises(ImageError, match=r"one of 2 templates, and none does; \w+ board: "):

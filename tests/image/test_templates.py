@@ -7,6 +7,7 @@ from sightline.config import Preprocess
 from sightline.config.align import Align
 from sightline.errors import ImageError
 from sightline.image import Templates
+from sightline.image.templates import is_itself
 from sightline.synth import render
 
 PLAIN = Preprocess(height=64, width=64)
@@ -81,3 +82,21 @@ def test_what_is_out_of_view_counts_only_where_it_is_inspected(variants):
     found, registration = Templates(variants, "match", ALIGNED.model_copy(update={"roi": right})).of(frame)
     assert found is variants["left"]
     assert registration.coverage > 0.98
+
+
+def test_a_photograph_equal_to_its_template_is_the_template_itself():
+    frame = part(1)
+    assert is_itself(frame, frame.copy())
+    assert not is_itself(frame, frame[:-1])
+    for row in (64, 77):
+        other = frame.copy()
+        other[row, 5, 2] ^= 1
+        assert not is_itself(frame, other)
+
+
+@pytest.mark.parametrize("values", [(0, 255), (17, 18)])
+def test_a_perfect_part_may_equal_its_template_where_pictures_hold_two_values(values):
+    frame = np.where(part(1) > 120, *(np.uint8(value) for value in values))
+    assert not is_itself(frame, frame.copy())
+    frame[40, 40, 1] = 99
+    assert is_itself(frame, frame.copy())

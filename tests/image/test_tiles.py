@@ -245,6 +245,14 @@ class TestUnsure:
         found = merge(parts, TILE, (160, 320))
         assert found.corners.tolist() == [list(whole)]
 
+    def test_a_whole_box_is_as_sure_as_the_piece_that_it_stands_for(self):
+        """Else the frame would be scored by a piece that is told nowhere; of two such boxes the surer stands for it."""
+        beside = joined([box((32, 100, 92, 120), 0.5), box((4, 20, 82, 128), 0.6), box((70, 20, 90, 40), 0.7)])
+        parts = [(Window(0, 0), box((160, 100, 192, 120), 0.9)), (Window(0, 128), beside)]
+        found = merge(parts, TILE, (160, 320))
+        assert found.scores.tolist() == pytest.approx([0.9, 0.7, 0.5])
+        assert found.corners[0].tolist() == [132, 20, 210, 128]
+
 
 class TestMany:
     """Boxes of a large frame are many only where most say nothing."""

@@ -1,6 +1,7 @@
 """Verdicts as COCO annotations."""
 
 import json
+import os
 
 import numpy as np
 import pytest
@@ -125,3 +126,9 @@ def test_cocos_own_reader_opens_it(written, tmp_path):
     written(verdict(Defect("dent", 0.9, (1.0, 2.0, 5.0, 8.0)), Defect("dent", 0.3)), verdict(frame="b.png"))
     loaded = api.COCO(tmp_path / "out" / "predictions.json")
     assert [mark["score"] for mark in loaded.loadAnns(loaded.getAnnIds(imgIds=[1]))] == [0.9, 0.3]
+
+
+def test_a_file_name_that_is_no_utf8_is_spelt_with_escapes(written):
+    name = os.fsdecode(b"caf\xe9.png")
+    content = written(verdict(Defect("dent", 0.9), frame=name))
+    assert content["images"][0]["file_name"] == name

@@ -14,6 +14,7 @@ from sightline.boxes import Boxes
 from sightline.bundle.manifest import Locate
 from sightline.config import Preprocess
 from sightline.runtime.defects import defects_of
+from sightline.runtime.looked import Link
 from sightline.runtime.reader import Reading
 from sightline.verdict import Outcome, Policy, Threshold
 
@@ -126,11 +127,54 @@ class TestRegions:
         assert [defect.label for defect in verdict.defects] == ["green"]
         assert verdict.reasons == ("defect score 0.900 reaches the NG threshold 0.500",)
 
+    def test_specks_push_no_defect_out_that_is_large_enough(self, monkeypatch):
+        """However many and sure they are; and no more are outlined than are told."""
+        drawn = []
+        monkeypatch.setattr(image, "outline", lambda mask, corner: drawn.append(corner) or ())
+        specks = [(0, top, left, 1, 0.95) for top in range(0, 40, 2) for left in range(0, 60, 2)]
+        answer, said = reading(heat(*specks, (0, 48, 20, 8, 0.85))), manifest(minimum_area=20)
+        located = defects_of(answer, said)
+        assert len(located) == len(drawn) == 200
+        verdict = said.policy.decide(answer.scores, CLASSES, located)
+        assert verdict.outcome is Outcome.NG
+        assert [(defect.box, defect.area) for defect in verdict.defects] == [((20, 48, 28, 56), 64)]
+
     def test_a_noisy_map_has_a_bounded_number(self):
         maps = (np.indices((3, SIDE, SIDE)).sum(axis=0) % 4 == 0).astype(np.float32) * (np.arange(SIDE) % 2 == 0)
         maps = maps * (np.arange(SIDE)[:, None] % 2 == 0)
         found = defects_of(reading(maps.astype(np.float32)), manifest())
         assert all(sum(defect.label == name for defect in found) <= 200 for name in CLASSES)
+
+
+class TestScores:
+    """Of a bundle that says how scores follow from maps, on the scale of the frame's score."""
+
+    LINK = Link(np.array([0.5] * 3), np.array([1.0] * 3))
+    PEAK = float(1 / (1 + np.exp(-(np.log(0.6 / 0.4) - 1) / 0.5)))  # where the frame's score is the threshold
+
+    def found(self, maps, spec, shape=(SIDE, SIDE)):
+        frame, peaks = dict.fromkeys(CLASSES, (0.5, 1.0)), dict.fromkeys(CLASSES, self.PEAK)
+        locate = REGIONS.model_copy(update={"frame": frame, "peaks": peaks, "edges": peaks})
+        scores = self.LINK.scores(maps.max(axis=(1, 2)))
+        return scores, defects_of(Reading(scores, maps, None, image.place(shape, spec)), manifest(locate))
+
+    def test_each_has_what_the_frame_would_score_if_it_were_the_highest(self):
+        spec = Preprocess(height=SIDE, width=SIDE)
+        scores, located = self.found(heat((0, 5, 5, 8, 0.9), (0, 30, 30, 8, 0.5), (2, 50, 50, 8, 0.99999999)), spec)
+        expected = [float(scores[2]), float(scores[0]), float(self.LINK.scores(np.full(3, 0.5))[0])]
+        assert [defect.score for defect in located] == pytest.approx(expected, abs=1e-6)
+
+    @given(hnp.arrays(np.float32, (3, 7, 7), elements=st.floats(0, 1, width=32)), st.sampled_from(["pad", "stretch"]))
+    @settings(deadline=None)
+    def test_all_reach_the_threshold_and_the_surest_has_the_frames_score(self, maps, fit):
+        """Also where peaks are lowered when the map is brought over the frame."""
+        scores, located = self.found(maps, Preprocess(height=SIDE, width=SIDE, fit=fit), (41, 130))
+        assert all(defect.score >= 0.6 for defect in located)
+        for number, name in enumerate(CLASSES):
+            of_type = [defect.score for defect in located if defect.label == name]
+            assert bool(of_type) == (scores[number] >= 0.6)
+            if of_type:
+                assert max(of_type) == pytest.approx(float(scores[number]), abs=1e-6)
 
 
 class TestBoxes:
@@ -152,6 +196,12 @@ class TestBoxes:
             ("red", (1, 2, 11, 22), 200, 50),
         ]
         assert [defect.score for defect in found] == pytest.approx([0.9, 0.7])
+
+    def test_specks_push_no_box_out_that_is_large_enough(self):
+        specks = [(x, y, x + 1, y + 1, 0.95, 0) for x in range(0, 60, 2) for y in range(0, 40, 2)]
+        found = self.found(*specks, (20, 48, 28, 56, 0.85, 0), scores=(0.95, 0, 0), minimum_area=20)
+        assert len(found) == 200
+        assert [defect.box for defect in found if defect.area >= 20] == [(20, 48, 28, 56)]
 
     def test_of_a_type_whose_boxes_all_stay_below_the_surest_counts(self):
         found = self.found((1, 2, 11, 22, 0.5, 1), (3, 3, 9, 9, 0.4, 1), scores=(0, 0.7, 0))

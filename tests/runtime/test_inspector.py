@@ -192,6 +192,19 @@ class TestOpen:
         with pytest.raises(BundleError, match=expected):
             Inspector.open(path, self_test=True)
 
+    def test_the_self_test_finds_types_that_changed_places(self, tmp_path):
+        described, files = bundle_factory.local_contents()
+        names = described.classes
+        golden = tuple(
+            sample.model_copy(update={"scores": dict(zip(names, sample.scores, strict=True))})
+            for sample in described.golden
+        )
+        told = described.model_copy(update={"golden": golden})
+        Inspector.open(bundle.write(tmp_path / "told", told, files), self_test=True)
+        mixed = told.model_copy(update={"classes": names[::-1]})
+        with pytest.raises(BundleError, match=r"golden/002\.png: expected a score of .* for blue"):
+            Inspector.open(bundle.write(tmp_path / "mixed", mixed, files), self_test=True)
+
     def test_the_self_test_fails_on_nonsense(self, tmp_path):
         path = bundle_factory.write_bundle(tmp_path, bundle_factory.model(gain=float("nan")))
         with pytest.raises(BundleError, match=r"golden/001\.png: .* got nan"):

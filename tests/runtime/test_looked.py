@@ -43,6 +43,11 @@ def test_scores_stay_as_the_model_gave_them_where_the_hottest_place_is_looked_at
     assert scores[0] == given_scores[0]
 
 
+def test_the_steepest_link_that_a_manifest_takes_gives_a_score():
+    link = Link(np.array([1e6, 1e6]), np.array([-1e6, 1e6]))
+    assert link.scores(np.array([0.1, 0.9])).tolist() == [0, 1]
+
+
 def test_where_all_is_looked_at_nothing_changes():
     maps = maps_of(0.9, 0.2)
     scores = LINK.scores(maps.max((1, 2)))

@@ -12,6 +12,7 @@ from sightline.config.tiles import Tiles
 from sightline.errors import ImageError
 from sightline.image import Templates
 from sightline.runtime.defects import regions
+from sightline.runtime.looked import Link
 from sightline.runtime.reader import Reader
 from sightline.runtime.session import Answer
 from sightline.verdict import Frame
@@ -143,6 +144,35 @@ class TestTiles:
         assert reading.maps.max() == 0
 
 
+class TestTheScoreOfTiles:
+    """Two tiles share the columns 96 to 128, where one of them alone is sure; beside them it is a little less so."""
+
+    LINK = Link(np.array([1.0]), np.array([0.0]))
+
+    def read(self, link, ignore=()):
+        def model(batch, templates):
+            maps = np.full((len(batch), 1, 32, 32), 0.01, np.float32)
+            maps[0, 0, 4, 28], maps[0, 0, 20, 4] = 0.9, 0.6
+            return Answer(maps.max(axis=(2, 3)), maps)
+
+        spec = Preprocess(height=128, width=128, tiles=Tiles(overlap=32), ignore=ignore)
+        frame, _ = planted((128, 224), [])
+        (reading,) = Reader(model, spec, link=link).read([Frame(frame)])
+        return reading
+
+    def test_it_follows_from_the_map_that_defects_are_told_on(self):
+        reading = self.read(self.LINK)
+        assert reading.scores == pytest.approx(reading.maps.max(axis=(1, 2)), abs=1e-5)
+
+    def test_a_peak_where_nobody_looks_is_none_of_the_frames(self):
+        ignored = ((96, 0), (128, 0), (128, 64), (96, 64))
+        reading = self.read(self.LINK, (ignored,))
+        assert reading.scores == pytest.approx([0.6], abs=1e-5)
+
+    def test_of_a_model_whose_scores_follow_from_no_map_it_is_that_of_the_surest_tile(self):
+        assert self.read(None).scores == pytest.approx([0.9])
+
+
 class TestOneLook:
     @pytest.mark.parametrize("fit", ["pad", "stretch"])
     def test_boxes_come_back_in_pixels_of_the_frame(self, fit):
@@ -178,12 +208,19 @@ class TestOneLook:
     def test_a_frame_that_is_its_own_template_is_refused_and_one_that_differs_in_a_pixel_is_not(self):
         spec = Preprocess(height=128, width=128)
         reader = Reader(Finder(), spec, Templates({}, "name", spec), pair=True)
-        frame, _ = planted((128, 128), [])
+        frame = np.random.default_rng(0).integers(0, 256, (128, 128, 3), np.uint8)
         with pytest.raises(ImageError, match="the template is the frame itself, pixel by pixel"):
             reader.read([Frame(frame, template=frame.copy())])
         other = frame.copy()
         other[77, 5, 2] ^= 1
         assert len(reader.read([Frame(frame, template=other)])) == 1
+
+    def test_a_perfect_binarised_frame_may_equal_its_template(self):
+        spec = Preprocess(height=128, width=128)
+        reader = Reader(Finder(), spec, Templates({}, "name", spec), pair=True)
+        frame, _ = planted((128, 128), [(40, 50)])
+        (reading,) = reader.read([Frame(frame, template=frame.copy())])
+        assert len(reading.boxes) == 0
 
     def test_a_missing_template_and_one_of_another_size_are_said(self):
         spec = Preprocess(height=128, width=128)

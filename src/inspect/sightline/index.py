@@ -80,6 +80,8 @@ class Sample(_Row):
             (part number).
         split: The part the image belongs to, or None until split.
         digest: SHA-256 of the file's bytes, in hex; empty until the file was read.
+        mask_digest: Likewise of the mask's file.
+        template_digest: Likewise of the template's file.
         width: Image width in pixels, 0 until the file was read.
         height: Image height in pixels, 0 until the file was read.
         attributes: Anything else a reader knows (cell type, exposure), as text.
@@ -96,6 +98,8 @@ class Sample(_Row):
     group: str = ""
     split: Split | None = None
     digest: str = ""
+    mask_digest: str = ""
+    template_digest: str = ""
     width: int = 0
     height: int = 0
     attributes: dict[str, str] = {}
@@ -121,6 +125,7 @@ class _Header(_Row):
     version: Literal[1] = 1
     root: str
     classes: tuple[str, ...]
+    templates: dict[str, str] = {}
 
 
 class Index(BaseModel):
@@ -130,6 +135,7 @@ class Index(BaseModel):
         root: Folder that every path is relative to.
         classes: Defect types, sorted; good is no class.
         samples: One row an image, in a stable order (by path).
+        templates: Variant of the product -> SHA-256 of its template's file, in hex, where a recipe names some.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -137,6 +143,7 @@ class Index(BaseModel):
     root: Path
     classes: tuple[str, ...]
     samples: tuple[Sample, ...]
+    templates: dict[str, str] = {}
 
     @classmethod
     def build(cls, root: Path, samples: Iterable[Sample]) -> Index:
@@ -194,8 +201,12 @@ class Index(BaseModel):
         Raises:
             DataError: The file cannot be written.
         """
-        header = _Header(root=self.root.as_posix(), classes=self.classes)
-        lines = [header.model_dump_json(), *(s.model_dump_json(exclude_defaults=True) for s in self.samples)]
+        header = _Header(root=self.root.as_posix(), classes=self.classes, templates=self.templates)
+        empty = set() if self.templates else {"templates"}
+        lines = [
+            header.model_dump_json(exclude=empty),
+            *(s.model_dump_json(exclude_defaults=True) for s in self.samples),
+        ]
         try:
             write_whole(path, ("\n".join(lines) + "\n").encode())
         except OSError as error:
@@ -220,6 +231,7 @@ class Index(BaseModel):
             root=path.parent / header[0].root,
             classes=header[0].classes,
             samples=tuple(samples),
+            templates=header[0].templates,
         )
 
 

@@ -50,9 +50,10 @@ class Defect:
 
     Attributes:
         label: Its type.
-        score: Calibrated probability, 0 to 1.
+        score: Calibrated probability, 0 to 1, on the scale of the frame's score: the surest of a type has that itself.
         box: x1, y1, x2, y2 in pixels of the frame, where the method localises; else None.
-        area: In pixels of the frame, where the method outlines it; else None.
+        area: In pixels of the frame, where the method localises: of a region its own, of a box that of the box; else
+            None.
         area_mm2: The same in mm², where the scale of the frames is known; else None.
         contour: Its outline, x, y in pixels of the frame, along the edges of pixels; empty where the method gives none.
         mean: Of its pixels, where the method outlines it, the mean probability; else None.
@@ -129,12 +130,18 @@ class Threshold(BaseModel):
         return self
 
 
+def large_enough(area: float | None, minimum: float) -> bool:
+    """Whether a defect of this area counts where a minimum is asked for, both in pixels; of one unknown it does."""
+    return area is None or area >= minimum
+
+
 class Policy(BaseModel):
     """How scores become an outcome.
 
     Attributes:
         exclusive: Whether a frame shows at most one type (softmax); its scores then add up to the defect score.
-        good_known: Whether the model has seen good parts. If not, no frame is ever OK.
+        good_known: Whether the model knows what is sound: from good parts, or, where it locates defects, from the rest
+            of defective frames. If not, no frame is ever OK.
         thresholds: Per class, or under ``*`` for the frame's defect score.
         minimum_area: Smallest area of a defect that counts, in pixels of the frame, where the method locates them.
         chosen_by: In words: the rule, and the samples it was chosen on.
@@ -157,6 +164,27 @@ class Policy(BaseModel):
         total: NDArray[np.floating] = scores.sum(axis=-1) if self.exclusive else scores.max(axis=-1)
         return total
 
+    def counts(self, area: float | None) -> bool:
+        """Whether a defect of this area, in pixels of the frame, is large enough to count; of one unknown it does."""
+        return large_enough(area, self.minimum_area)
+
+    def counted(
+        self, scores: NDArray[np.float32], classes: Sequence[str], located: Sequence[Defect]
+    ) -> NDArray[np.float32]:
+        """The scores (C,) that count, of one frame's scores (C,) and the defects located on it.
+
+        Where the surest defect of a type is too small, what counts is the score of the surest that is not, or 0 if
+        there is none.
+        """
+        counted = scores.copy()
+        for number, name in enumerate(classes):
+            of_type = [defect for defect in located if defect.label == name]
+            surest = max((defect.score for defect in of_type), default=0.0)
+            large = max((defect.score for defect in of_type if self.counts(defect.area)), default=0.0)
+            if large < surest:
+                counted[number] = large
+        return counted
+
     def decide(
         self, scores: NDArray[np.float32], classes: Sequence[str], located: Sequence[Defect] | None = None
     ) -> Verdict:
@@ -165,8 +193,8 @@ class Policy(BaseModel):
         Args:
             scores: float32 (C,).
             classes: Names of the C types.
-            located: The defects that were located, of a model that locates them: the verdict names them one by one, and
-                a type of which none is large enough counts nowhere. None of a model that does not.
+            located: The defects that were located, of a model that locates them: the verdict names those that are large
+                enough one by one, and no other makes it graver (`counted`). None of a model that does not.
         """
         # Written so that NaN, which compares false with everything, counts as outside.
         if not ((scores >= -_ROUNDING) & (scores <= 1 + _ROUNDING)).all():
@@ -174,9 +202,8 @@ class Policy(BaseModel):
         named = {name: float(score) for name, score in zip(classes, scores, strict=True)}
         counted = scores
         if located is not None:
-            located = [d for d in located if d.area is None or d.area >= self.minimum_area]
-            large = {defect.label for defect in located}
-            counted = np.where([name in large for name in classes], scores, np.float32(0))
+            counted = self.counted(scores, classes, located)
+            located = [defect for defect in located if self.counts(defect.area)]
         reached = [self._reach(key, limit, counted, classes) for key, limit in self.thresholds.items()]
         for outcome in (Outcome.NG, Outcome.REVIEW):
             found = [(reason, label) for severity, reason, label in reached if severity is outcome]

@@ -93,10 +93,19 @@ def test_a_good_category_marks_nothing(annotate, read):
         ({"image_id": 0, "category_id": 1, "bbox": [1, 2, "x", 3]}, r"annotations\[1\]\.bbox"),
         ({"image_id": 0, "category_id": 1, "bbox": [1, 2, 0, 3]}, r"annotations\[1\]: expected a box with an area"),
         ({"image_id": 0, "category_id": 1, "bbox": [50, 2, 9, 3]}, r"annotations\[1\]: .* inside the image of 40x30"),
+        (
+            {"image_id": 0, "category_id": 1, "bbox": [10, 10, 1e9, 1e9]},
+            r"annotations\[1\]: expected a box inside the image of 40x30, got 10, 10, 1e\+09, 1e\+09\n.*x, y, width",
+        ),
+        ({"image_id": 0, "category_id": 1, "bbox": [-9, 2, 19, 3]}, r"annotations\[1\]: expected a box inside"),
+        (
+            {"image_id": 0, "category_id": 1, "segmentation": [[1, 1, 1e308, 1, 1e308, 1e308]]},
+            r"annotations\[1\]: expected an outline inside the image of 40x30",
+        ),
         ({"image_id": 0, "category_id": 1, "segmentation": [[1, 2, 3, 4]]}, r"annotations\[1\]: expected an outline"),
         (
             {"image_id": 0, "category_id": 1, "bbox": [1, 1, 2, 2], "segmentation": [[50, 1, 60, 1, 60, 9]]},
-            r"annotations\[1\]: expected an outline with an area inside the image of 40x30, got one within 50, 1, 60",
+            r"annotations\[1\]: expected an outline inside the image of 40x30, got one within 50, 1, 60",
         ),
         ({"category_id": 1}, r"annotations\[1\]\.image_id: Field required"),
     ],

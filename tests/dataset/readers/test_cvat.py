@@ -46,6 +46,11 @@ def test_a_turned_box_becomes_an_outline_and_the_box_around_it(annotate, read):
     assert np.allclose(sample.polygons[0].points[0], (17, 7))  # clockwise: the upper left corner is upper right now
 
 
+def test_what_is_turned_at_the_edge_is_cut_however_far_it_reaches_out(annotate, read):
+    annotate(box(0, 0, 40, 4, 'rotation="90"') + '<ellipse label="dent" cx="20" cy="3" rx="9" ry="3" rotation="90"/>')
+    assert np.allclose(corners(read("cvat").samples[0]), [(18, 0, 22, 22), (17, 0, 23, 12)])
+
+
 def test_an_ellipse_may_be_turned(annotate, read):
     annotate('<ellipse label="dent" cx="20" cy="15" rx="10" ry="2" rotation="90"/>')
     assert np.allclose(corners(read("cvat").samples[0]), [(18, 5, 22, 25)])
@@ -92,25 +97,41 @@ def test_annotations_without_their_images_say_so(annotate, tmp_path):
         readers.detect(tmp_path)
 
 
-def test_damaged_annotations_are_told_where_the_folders_would_be_taken(annotate, tmp_path, caplog):
+@pytest.mark.parametrize(
+    ("file", "text"),
+    [("annotations.xml", "<annotations><image>"), ("annotations.xml", ""), ("job 7.xml", "<annotations>")],
+)
+def test_damaged_annotations_are_refused_where_the_folders_would_be_taken(annotate, tmp_path, file, text):
     annotate()
-    (tmp_path / "annotations.xml").write_text("<annotations><image>", encoding="utf-8")
-    assert readers.detect(tmp_path).kind == "folders"
-    assert "annotations.xml looks like annotations, but cannot be used" in caplog.text
-    assert "data.reader.kind=cvat" in caplog.text
+    (tmp_path / "annotations.xml").unlink()
+    (tmp_path / file).write_text(text, encoding="utf-8")
+    with pytest.raises(DataError, match=rf"^{file} looks like broken annotations, .*data\.reader\.kind=cvat") as caught:
+        readers.detect(tmp_path)
+    assert "data.reader.kind=folders" in caught.value.hint
 
 
 @pytest.mark.parametrize(
     ("marks", "expected"),
     [
-        (box(50, 2, 60, 9), r"box \(mark 1\): expected a box with an area inside the image of 40x30"),
+        (box(50, 2, 60, 9), r"box \(mark 1\): expected a box inside the image of 40x30, got 50, 2, 60, 9"),
         (box(5, 2, 5, 9), r"box \(mark 1\): expected a box with an area"),
         (box(5, 2, "x", 9), r"box \(mark 1\): xbr: expected a number, got 'x'"),
         ('<box label="dent" xtl="1"/>', r"box \(mark 1\): ytl: expected a number, got nothing"),
         ('<box xtl="1"/>', r"box \(mark 1\): expected the attribute label of <box>, found none"),
         ('<polygon label="dent" points="1,2;3,4"/>', r"polygon \(mark 1\): expected an outline of at least three"),
         ('<polygon label="dent" points="1,2;3"/>', r"polygon \(mark 1\): points: expected x,y;x,y;… got '1,2;3'"),
-        ('<polygon label="dent" points="1,2;3,4;nan,3"/>', r"polygon \(mark 1\): expected an outline"),
+        ('<polygon label="dent" points="1,2;3,4;nan,3"/>', r"polygon \(mark 1\): points: expected a number, got 'nan'"),
+        ('<polygon label="dent" points="1,2;3,1_0;5,3"/>', r"polygon \(mark 1\): points: expected a number, got '1_0'"),
+        ('<polygon label="dent" points="1,2;90,4;5,3"/>', r"polygon \(mark 1\): expected an outline inside the image"),
+        (box(1, 2, 9000, 9), r"box \(mark 1\): expected a box inside the image of 40x30"),
+        (box(5, 2, "1_0", 9), r"box \(mark 1\): xbr: expected a number, got '1_0'"),
+        (box(5, 2, 90, 9, 'rotation="90"'), r"box \(mark 1\): expected an outline inside the image of 40x30"),
+        ('<ellipse label="dent" cx="20" cy="15" rx="30" ry="2"/>', r"ellipse \(mark 1\): expected an outline inside"),
+        (
+            '<mask label="dent" rle="0,36" left="38" top="2" width="6" height="6"/>',
+            "expected an outline inside the image",
+        ),
+        ('<mask label="dent" rle="0, 1_0" left="4" top="2" width="5" height="2"/>', "rle: expected whole numbers"),
         ('<mask label="dent" rle="0, 3" left="4" top="2" width="3" height="2"/>', "of 6 pixels, got 3 in 2 runs"),
         ('<mask label="dent" rle="0, x" left="4" top="2" width="3" height="2"/>', "rle: expected whole numbers"),
         ('<tag label="dent"/><circle label="dent"/>', r"circle \(mark 2\): no mark of CVAT's"),

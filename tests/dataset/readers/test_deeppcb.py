@@ -14,7 +14,7 @@ def boards(tmp_path, picture):
         for ending in ("test.png", "temp.png"):
             picture(folder / board / f"{name}_{ending}")
         (folder / f"{board}_not").mkdir(exist_ok=True)
-        (folder / f"{board}_not" / f"{name}.txt").write_text("1 2 9 8 3\n30 20 50 29 6\n", encoding="utf-8")
+        (folder / f"{board}_not" / f"{name}.txt").write_text("1 2 9 8 3\n30 20 41 29 6\n", encoding="utf-8")
     list_of(tmp_path, "trainval", ("1", "1000"), ("2", "2000"))
     list_of(tmp_path, "test", ("1", "1001"))
     return tmp_path
@@ -84,7 +84,9 @@ def test_a_picture_without_its_files_is_refused(boards, read, file, what):
         ("1 2 3 4", "expected whole numbers x1 y1 x2 y2 type, got '1 2 3 4'"),
         ("1 2 3 x 1", "expected whole numbers"),
         ("1 2 3 4 0", "no type has the number 0"),
-        ("41 2 50 4 1", "expected a box with an area inside the image of 40x30"),
+        ("41 2 50 4 1", "expected a box inside the image of 40x30, got 41, 2, 50, 4"),
+        ("1 1 99999 99999 1", "expected a box inside the image of 40x30"),
+        ("40 2 41 4 1", "expected a box with an area inside the image of 40x30"),
         ("3 2 3 4 1", "expected a box with an area"),
     ],
 )

@@ -100,7 +100,7 @@ def test_a_file_that_is_something_else_does_not_mislead(tmp_path, picture, name)
         ("labels.csv", 'pa"th,"label\ngood/1.png,dent\n', "expected a column"),
         ("labels.csv", "path;lable\ngood/1.png;dent\n", "expected a column 'label'"),
         ("labels.csv", "x" * 140_000, "field larger than field limit"),
-        ("annotations.json", '{"images": [', "Invalid JSON"),
+        ("annotations.json", '["some text", 1]', "Input should be an object"),
     ],
     ids=["quote", "column", "long", "json"],
 )
@@ -117,6 +117,34 @@ def test_annotations_that_cannot_be_used_are_told(tmp_path, picture, caplog, nam
     (tmp_path / "dent" / "1.png").unlink()
     with pytest.raises(DataError, match=f"{name} looks like annotations"):
         readers.detect(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("annotations.json", '{"images": ['),
+        ("annotations.json", ""),
+        ("out.json", '{"info": {}, "images": [{"id": 1, "file_name": "good/1.png"'),
+        ("out.json", '{"images": [], "annotations": []}'),
+        ("1.json", '{"version": "5.4", "shapes": [{"label": "dent", "shape_type": "pol'),
+    ],
+)
+def test_no_other_labels_take_the_place_of_broken_annotations(tmp_path, picture, name, text):
+    for image in ("good/1.png", "dent/1.png"):
+        picture(tmp_path / image)
+    (tmp_path / name).write_text(text, encoding="utf-8")
+    with pytest.raises(DataError, match=f"^{name} looks like broken annotations, but cannot be used") as caught:
+        readers.detect(tmp_path)
+    assert "`data.reader.kind=folders`" in caught.value.hint
+
+
+@pytest.mark.parametrize("text", ["", "[", '{"images": 3}', '{"camera": {"images": [], "annotations": []}}'])
+def test_other_json_beside_the_folders_is_no_annotation(tmp_path, picture, caplog, text):
+    for image in ("good/1.png", "dent/1.png"):
+        picture(tmp_path / image)
+    (tmp_path / "settings.json").write_text(text, encoding="utf-8")
+    assert readers.detect(tmp_path).kind == "folders"
+    assert caplog.messages == []
 
 
 def test_annotations_that_are_read_are_no_reason_to_warn(tmp_path, picture, caplog):

@@ -50,6 +50,11 @@ def test_a_circle_is_its_centre_and_a_point_of_its_edge(annotate, read):
     assert all(math.isclose(math.dist(point, (20, 15)), 5) for point in sample.polygons[0].points)
 
 
+def test_a_circle_at_the_edge_is_cut_however_far_it_reaches_out(annotate, read):
+    annotate(shape("circle", (2, 15), (12, 15)))
+    assert np.allclose(corners(read("labelme").samples[0]), [(0, 5, 12, 25)])
+
+
 def test_a_mask_lies_where_its_first_point_is(annotate, read):
     png = base64.b64encode(image.png(np.full((3, 2), 255, np.uint8))).decode()
     annotate(shape("mask", (4, 2), (5, 4), mask=png))
@@ -110,9 +115,15 @@ def test_two_files_of_one_image_are_refused(annotate, read):
     ("mark", "expected"),
     [
         (shape("polygon", (1, 2), (3, 4)), "expected an outline of at least three points"),
-        (shape("polygon", (50, 2), (60, 2), (60, 9)), "expected an outline with an area inside the image of 40x30"),
+        (
+            shape("polygon", (50, 2), (60, 2), (60, 9)),
+            "expected an outline inside the image of 40x30, got one within 50, 2",
+        ),
         (shape("polygon", (1, 2), (3, 4), (5, 6)), "expected an outline with an area"),
-        (shape("rectangle", (50, 2), (60, 9)), "expected a box with an area inside the image of 40x30"),
+        (shape("rectangle", (50, 2), (60, 9)), "expected a box inside the image of 40x30, got 50, 2, 60, 9"),
+        (shape("polygon", (1, 1), (1e308, 1), (1e308, 9)), "expected an outline inside the image of 40x30"),
+        (shape("circle", (5, 2), (5, 1e308)), "expected an outline inside the image of 40x30"),
+        (shape("circle", (-1e308, 2), (1e308, 2)), "expected an outline of numbers, got inf"),
         (shape("rectangle", (5, 2), (5, 9)), "expected a box with an area"),
         (shape("rectangle", (5, 2)), "expected a rectangle of 2 points, got 1 point"),
         (shape("circle", (5, 2)), "expected a circle of 2 points, .* got 1 point"),

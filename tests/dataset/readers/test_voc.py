@@ -39,13 +39,21 @@ def test_pixels_are_counted_from_one_and_the_last_belongs_to_the_box(annotate, r
         (OBJECT.format("dent", 5, 1, 2, 2), "object 1: expected a box with an area"),
         (
             "<size><width>40</width><height>30</height></size>" + OBJECT.format("dent", 45, 1, 50, 2),
-            "object 1: expected a box with an area inside the image of 40x30",
+            "object 1: expected a box inside the image of 40x30, got 44, 0, 50, 2",
         ),
         (OBJECT.format("dent", "nan", 1, 2, 2), "object 1: bndbox/xmin: expected a number, got 'nan'"),
         ("<size><width>wide</width></size>", "size/width: expected a number"),
         ("<size><width>inf</width></size>", "size/width: expected a number, got 'inf'"),
         ("<size><height>1e400</height></size>", "size/height: expected a number"),
         ("<size><width>nan</width></size>", "size/width: expected a number"),
+        ("<size><width>1_0</width></size>", "size/width: expected a number, got '1_0'"),
+        ("<size><width>-9</width></size>", "size/width: expected pixels, 0 to 268,435,456, got '-9'"),
+        ("<size><width>1e300</width></size>", "size/width: expected pixels, .* got '1e300'"),
+        (
+            "<size><width>40</width><height>30</height></size>" + OBJECT.format("dent", 1, 1, 20000, 2),
+            "object 1: expected a box inside the image of 40x30, got 0, 0, 20000, 2",
+        ),
+        ("<Object><name>dent</name></Object>", "expected a VOC annotation .*, found 'Object'"),
         ("<object>", r"line 1: mismatched tag"),
     ],
 )
@@ -53,6 +61,11 @@ def test_a_damaged_annotation_is_named(annotate, read, inside, expected):
     annotate(inside)
     with pytest.raises(DataError, match=rf"a\.xml.*{expected}"):
         read("voc")
+
+
+def test_an_annotation_without_objects_says_good(annotate, read):
+    annotate("<filename>a.png</filename><size><width>40</width><height>30</height></size>")
+    assert read("voc").samples[0].good
 
 
 def test_xml_that_is_no_annotation_does_not_say_good(annotate, read, tmp_path):

@@ -65,6 +65,7 @@ def test_parts_may_stand_above_the_images(annotate, read):
         ("0 20 15 10 10", "line 2: expected shares of the image"),
         ("0 nan 0.5 0.5 0.5", "line 2: expected shares of the image"),
         ("0 0.5 0.5 0 0.5", "line 2: expected a box with an area"),
+        ("0 0.1 0.1 0.9 0.9", "line 2: expected a box inside the image of 40x30, .*\n.* x and y of its centre"),
     ],
 )
 def test_a_damaged_line_is_named(annotate, read, line, expected):
@@ -110,6 +111,15 @@ def test_a_damaged_data_file_is_named(annotate, read, names):
     annotate("0 0.5 0.5 0.5 0.5\n", names)
     with pytest.raises(DataError, match=r"data\.yaml: "):
         read("yolo")
+
+
+def test_as_many_classes_are_named_as_the_data_file_says(annotate, read):
+    for count, expected in ((5, "as many names as nc says, 5, got 2"), ("five", "nc: Input should be a valid integer")):
+        annotate("0 0.5 0.5 0.5 0.5\n", f"{NAMES}nc: {count}\n")
+        with pytest.raises(DataError, match=rf"data\.yaml: .*{expected}"):
+            read("yolo")
+    annotate("0 0.5 0.5 0.5 0.5\n", f"{NAMES}nc: 2\n")
+    assert read("yolo").classes == ("dent",)
 
 
 @pytest.mark.parametrize(

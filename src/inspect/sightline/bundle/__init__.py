@@ -10,6 +10,6 @@ A folder ``NAME-VERSION`` with ``model.onnx``, ``bundle.json`` (the manifest, wi
 
 from sightline.bundle.bundle import Bundle
 from sightline.bundle.manifest import Manifest
-from sightline.bundle.writer import pack, write
+from sightline.bundle.writer import check_own, pack, write
 
-__all__ = ["Bundle", "Manifest", "pack", "write"]
+__all__ = ["Bundle", "Manifest", "check_own", "pack", "write"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
@@ -24,6 +24,11 @@ Precision = Literal["fp32", "int8"]
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,63}$")]
 Version = Annotated[str, Field(pattern=r"^[0-9]{1,9}\.[0-9]{1,9}\.[0-9]{1,9}$")]
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+Limit = Annotated[float, Field(ge=1e-30, le=1)]
+"""What a map or a score is compared with; float32, which maps are, knows no smaller one that could be divided by."""
+
+Scale = Annotated[float, Field(gt=0, le=1e6)]
+Bias = Annotated[float, Field(ge=-1e6, le=1e6)]
 
 # Parts that start and end plainly: nothing climbs out of the folder, hides, or means a device or drive on Windows.
 _FILE_NAME = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_-])?(/[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_-])?)*")
@@ -96,15 +101,19 @@ class Golden(_Part):
 
     Attributes:
         file: The frame.
-        scores: One a class.
+        scores: Class -> score. Older bundles list one a class, in the manifest's order.
         template: The frame's own template, in ``golden/`` too; None if it has none.
         variant: The variant that it shows; empty if that is not said.
     """
 
     file: str
-    scores: tuple[float, ...]
+    scores: dict[str, float] | tuple[float, ...]
     template: str | None = None
     variant: str = ""
+
+    def listed(self, classes: Sequence[str]) -> list[float]:
+        """The scores in the order of the manifest's classes."""
+        return [self.scores[name] for name in classes] if isinstance(self.scores, dict) else list(self.scores)
 
 
 class Locate(_Part):
@@ -119,9 +128,17 @@ class Locate(_Part):
     """
 
     by: Literal["regions", "boxes"]
-    peaks: dict[str, float]
-    edges: dict[str, float] = {}
-    frame: dict[str, tuple[float, float]] = {}
+    peaks: dict[str, Limit]
+    edges: dict[str, Limit] = {}
+    frame: dict[str, tuple[Scale, Bias]] = {}
+
+    @model_validator(mode="after")
+    def _agree(self) -> Locate:
+        if self.by == "boxes" and (self.edges or self.frame):
+            raise ValueError("edges and frame: expected none with boxes, got some")
+        if above := [name for name, edge in self.edges.items() if edge > self.peaks.get(name, 1)]:
+            raise ValueError(f"edges: expected none above its peak, got a higher one for {', '.join(above)}")
+        return self
 
 
 class Templates(_Part):
@@ -262,16 +279,24 @@ class Manifest(_Part):
             raise ValueError(
                 f"policy.thresholds: expected one for {ANY_DEFECT!r} or every class, none for {', '.join(open_)}"
             )
-        if self.locate is not None:
-            wanted = {"locate.peaks": self.locate.peaks} | (
-                {"locate.edges": self.locate.edges} if self.locate.by == "regions" else {}
-            )
-            for name, limits in wanted.items():
-                if set(limits) != set(self.classes):
-                    raise ValueError(f"{name}: expected one for each class, got {', '.join(limits) or 'none'}")
         for golden in (*self.golden, *(self.int8.golden if self.int8 else ())):
             if len(golden.scores) != len(self.classes):
                 raise ValueError(f"{golden.file}: expected {len(self.classes)} scores, got {len(golden.scores)}")
+            if isinstance(golden.scores, dict) and (unknown := sorted(golden.scores.keys() - set(self.classes))):
+                raise ValueError(f"{golden.file}: scores: {', '.join(unknown)} is no class of the bundle")
+        return self
+
+    @model_validator(mode="after")
+    def _locates_each_class(self) -> Manifest:
+        locate = self.locate
+        if locate is None:
+            return self
+        named = {"peaks": set(locate.peaks), "edges": set(locate.edges), "frame": set(locate.frame)}
+        wanted = ["peaks"] + ["edges"] * (locate.by == "regions") + ["frame"] * bool(locate.frame)
+        for field in wanted:
+            if named[field] != set(self.classes):
+                got = ", ".join(sorted(named[field])) or "none"
+                raise ValueError(f"locate.{field}: expected one for each class, got {got}")
         return self
 
 

@@ -12,7 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from sightline.bundle.bundle import Bundle, check_files, parse
-from sightline.bundle.manifest import MANIFEST, Manifest
+from sightline.bundle.manifest import MANIFEST, SIGNATURE, Manifest
 from sightline.errors import BundleError
 from sightline.files import write_whole
 
@@ -40,7 +40,8 @@ def write(
         The bundle's folder.
 
     Raises:
-        BundleError: It is there already, is not consistent, or cannot be written.
+        BundleError: It is there already, or beside files that are none of its own, is not consistent, or cannot be
+            written.
     """
     target = folder / f"{manifest.name}-{manifest.version}"
     hashes = {name: hashlib.sha256(data).hexdigest() for name, data in sorted(files.items())}
@@ -49,6 +50,7 @@ def write(
     content = {**files, MANIFEST: text}
     check_files(parse(document, target / MANIFEST), content, target)
     _check_free(target, replace=replace)
+    check_own(target)
     aside = target.with_name(f"{target.name}.{uuid.uuid4().hex}.part")
     try:
         for name, data in content.items():
@@ -94,6 +96,34 @@ def pack(path: Path, target: Path | None = None, *, replace: bool = False) -> Pa
         with suppress(OSError):
             aside.unlink()
     return target
+
+
+def check_own(target: Path) -> None:
+    """Refuses a bundle's folder that holds what its manifest does not list, for it would go when it is replaced.
+
+    Raises:
+        BundleError: It does, or cannot be read.
+    """
+    try:
+        files = [path for path in target.rglob("*") if path.is_symlink() or not path.is_dir()]
+        held = {path.relative_to(target).as_posix() for path in files}
+        text = (target / MANIFEST).read_bytes() if MANIFEST in held else b"{}"
+    except OSError as error:
+        raise BundleError(f"{target}: the folder cannot be read ({error.strerror or error})") from error
+    if foreign := sorted(held - _listed(text)):
+        named = ", ".join(foreign[:5]) + (f" and {len(foreign) - 5:,} more" if len(foreign) > 5 else "")
+        raise BundleError(
+            f"{target}: expected the files of a bundle alone, which are replaced together, found {named} beside them",
+            hint="Move them elsewhere.",
+        )
+
+
+def _listed(manifest: bytes) -> set[str]:
+    """The files that belong to the bundle of a manifest, itself among them; nothing does if it is none."""
+    try:
+        return {MANIFEST, SIGNATURE, *json.loads(manifest)["files"]}
+    except (ValueError, TypeError, LookupError):
+        return set()
 
 
 def _check_free(target: Path, *, replace: bool) -> None:

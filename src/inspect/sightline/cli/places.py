@@ -25,12 +25,15 @@ class Kind:
         suffixes: How its name may end, in small letters; the usual one first.
         mark: What tells such a file from all others.
         first: Whether it begins with the mark; else it holds it somewhere.
+        last: What it ends with where it is written whole or not at all: one that does not was damaged by something
+            else, and may be all that is left of somebody's labels.
     """
 
     name: str
     suffixes: tuple[str, ...]
     mark: bytes
     first: bool = True
+    last: bytes = b""
 
     def made(self, file: Path) -> bool:
         """Whether a file is of this kind, or empty, so that nothing is lost with it.
@@ -40,13 +43,15 @@ class Kind:
         """
         with file.open("rb") as stream:
             head = stream.read(len(self.mark)) if self.first else stream.read()
-        return not head or (head == self.mark if self.first else self.mark in head)
+            stream.seek(max(0, file.stat().st_size - len(self.last)))
+            is_whole = stream.read() == self.last
+        return not head or (is_whole and (head == self.mark if self.first else self.mark in head))
 
 
-INDEX = Kind("an index", (".jsonl",), b'{"format":"sightline-index"')
-ANNOTATIONS = Kind("exported annotations", (".json",), b'{"info": {"description": "written by Sightline"}')
+INDEX = Kind("an index", (".jsonl",), b'{"format":"sightline-index"', last=b"}\n")
+ANNOTATIONS = Kind("exported annotations", (".json",), b'{"info": {"description": "written by Sightline"}', last=b"]}")
 PREDICTIONS = Kind("predicted annotations", (".json",), b'{"info": {"description": "predicted by Sightline"}')
-SHEET = Kind("a preview", (".png",), PNG_MARK, first=False)
+SHEET = Kind("a preview", (".png",), PNG_MARK, first=False, last=b"IEND\xaeB`\x82")
 REPORT = Kind("a report of verdicts", (".html", ".htm"), b"Made by Sightline", first=False)
 VERDICTS = {
     "jsonl": Kind("verdicts", (".jsonl", ".ndjson"), b'{"frame": '),
@@ -81,8 +86,8 @@ def check(option: str, path: Path, kind: Kind, *, device: bool = False) -> None:
         )
     if there and not _made(kind, path, where):
         raise DataError(
-            f"{where}: the file that is there is not {kind.name} of Sightline's, and is not replaced",
-            hint="Name another file, or remove this one: only what the command itself made, or nothing, is replaced.",
+            f"{where}: the file that is there is not {kind.name} of Sightline's, or not whole, and is not replaced",
+            hint="Name another file, or move this one: only what the command itself made, or nothing, is replaced.",
         )
 
 

@@ -8,8 +8,8 @@ import os
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterable
-from contextlib import AbstractContextManager, closing, nullcontext
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -31,7 +31,8 @@ and an overlay that cannot be written are said on standard error; all else is sc
 whatever --fail-on says.
 
 The file of -o keeps what it held until the first verdict is known; from then on each is there at once. A file that is
-there is replaced only if it holds what this command writes there.
+there is replaced only if it holds what this command writes there, and no other process is writing it. Overlays lie
+outside of the folders that are searched for images.
 
 A bundle that compares or aligns frames takes their defect-free templates from itself, where it holds them, or from
 --template: a file for all frames, a folder that holds one of each frame's name, or a pattern in quotes, in which {stem}
@@ -89,6 +90,8 @@ def run(arguments: argparse.Namespace) -> int:
     _check_outputs(arguments)
     missing: list[str] = []
     paths, total = images.collect(arguments.images, missing)
+    if arguments.overlay is not None:
+        _check_overlays(arguments.overlay, arguments.images, paths if total is not None else ())
     # Several images at once, each on one thread: no processor waits for another in the middle of an image.
     inspector = Inspector.open(
         arguments.bundle, threads=1, self_test=arguments.self_test, precision=arguments.precision
@@ -206,15 +209,75 @@ def _check_outputs(arguments: argparse.Namespace) -> None:
             places.check(option, path, kind, device=option == "-o")
 
 
+def _check_overlays(folder: Path, named: Sequence[str], found: Iterable[str]) -> None:
+    """Refuses a folder for overlays where the same command would take them for images the next time.
+
+    Args:
+        folder: For the overlays.
+        named: Arguments that stand for images.
+        found: The images that they stand for, as far as they are known.
+
+    Raises:
+        DataError: It lies in a folder that is searched, or holds images that a pattern stands for.
+    """
+    real = _real(folder)
+    searched = {_real(Path(name)) for name in named if images.is_folder(name)}
+    holding = {_real(parent) for parent in {Path(path).parent for path in set(found).difference(named)}}
+    if real in holding or not searched.isdisjoint((real, *real.parents)):
+        raise DataError(
+            f"--overlay {folder}: the overlays would be scored as images the next time",
+            hint="Name a folder outside of those that hold the images.",
+        )
+
+
 def _real(path: Path) -> Path:
     """The place that a path means, with links followed and, on Windows, in small letters."""
     return Path(os.path.normcase(os.path.realpath(path)))
 
 
-def _open_lines(output: Path | None) -> AbstractContextManager[Lines]:
+@contextmanager
+def _open_lines(output: Path | None) -> Iterator[Lines]:
     from sightline.runtime.results import Lines
 
-    return Lines.create(output) if output else nullcontext(Lines(sys.stdout.buffer, "standard output"))
+    if output is None:
+        yield Lines(sys.stdout.buffer, "standard output")
+        return
+    with _locked(output), Lines.create(output) as lines:
+        yield lines
+
+
+@contextmanager
+def _locked(output: Path) -> Iterator[None]:
+    """Keeps other processes from writing verdicts to the same file at the same time; a pipe or device is anybody's.
+
+    The lock is a file of its own beside it: on Windows nobody could read the verdicts while they are locked themselves.
+
+    Raises:
+        DataError: Another one is at it, or the folder cannot be written.
+    """
+    from filelock import FileLock, Timeout
+
+    if output.exists() and not output.is_file():
+        yield
+        return
+    real = _real(output)
+    beside = real.with_name(f".{real.name}.lock")
+    try:
+        beside.parent.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(beside)
+        lock.acquire(timeout=0)
+    except Timeout as error:
+        raise DataError(
+            f"-o {output}: another process is writing its verdicts there", hint="Wait for it, or name another file."
+        ) from error
+    except OSError as error:
+        raise DataError(f"{output}: the results cannot be written ({error.strerror})") from error
+    try:
+        yield
+    finally:
+        with suppress(OSError):  # Windows takes no open file away; there the lock does it itself
+            beside.unlink()
+        lock.release()
 
 
 def _with_progress(

@@ -16,7 +16,8 @@ class Align(BaseModel):
         quality: Least agreement of the registered frame with the template, 0 to 1; a frame below is refused.
         coverage: Least share of what is inspected of the template (``roi`` without ``ignore``) that the frame shows; a
             frame that shows less is refused, for nobody looks at what is out of view: the template stands in for it.
-        reach: Largest shift expected between the two centres, in pixels of the frame.
+        reach: Largest shift expected between the two centres, in pixels of the frame; no larger one is searched than
+            frame and template still overlap at.
         turn: Largest rotation expected, in degrees.
     """
 

@@ -31,8 +31,8 @@ class Localise(Section):
     )
     defective: Fraction = Field(
         0.5,
-        description="Share of an epoch's frames that show a defect, at least: where fewer do, those come more often, and "
-        "rare types more often than common ones. 0 leaves it to the data.",
+        description="Share of an epoch's frames that show a defect, at least: where fewer do, those come more often, "
+        "and rare types more often than common ones. 0 leaves it to the data.",
     )
     candidates: Whole = Field(100, ge=1, le=1000, description="Boxes a frame, at most, for task detect.")
     overlap: Share = Field(

@@ -6,12 +6,12 @@ A recipe is one YAML file in ``configs/``. Each field's description is what an e
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import ConfigDict, Field, field_validator, model_validator
 
+from sightline.config import misfits
 from sightline.config.anomaly import Anomaly, MemoryBank
 from sightline.config.decision import Decision
 from sightline.config.localise import Localise
@@ -176,7 +176,9 @@ class Recipe(Section):
     data: Data
     input: Preprocess = Field(Preprocess(), description="How an image becomes the model's input.")
     augment: tuple[Augmentation, ...] = Field(
-        (), description="albumentations transforms, in order, for the train part."
+        (),
+        description="albumentations transforms, in order, for the train part; a template moves with its frame, but "
+        "keeps its own light and noise.",
     )
     template: Template | None = Field(
         None, description="The defect-free picture that belongs to each frame; null if there is none."
@@ -184,7 +186,9 @@ class Recipe(Section):
     model: Model = Field(Model(), description="The network.")
     localise: Localise = Field(Localise(), description="How tasks segment and detect say where.")
     train: Training = Field(Training(), description="The optimiser and its schedule.")
-    anomaly: Anomaly = Field(MemoryBank(), description="How task anomaly learns; no other task reads it.")
+    anomaly: Anomaly = Field(
+        MemoryBank(), description="How task anomaly learns; task compare reads `worst` and `suspicious` of it."
+    )
     decide: Decision = Field(Decision(), description="How thresholds are chosen.")
     track: Tracking = Field(Tracking(), description="Where the experiment is recorded.")
     card: Card = Field(Card(), description="What the model card says.")
@@ -232,13 +236,7 @@ class Recipe(Section):
 
     @model_validator(mode="after")
     def _fits_its_task(self) -> Recipe:
-        for wrong, why in _MISFITS:
-            if wrong(self):
-                raise ValueError(why)
-        if self.model.views == 8 and self.input.height != self.input.width:
-            raise ValueError(
-                f"model.views: 8 needs a square input, got {self.input.height} x {self.input.width}; 4 takes any"
-            )
+        misfits.refuse(self)
         return self
 
     @model_validator(mode="after")
@@ -267,47 +265,3 @@ class Recipe(Section):
         if not re.fullmatch(r"[0-9]+\.[0-9]+\.[0-9]+", value):
             raise ValueError("expected MAJOR.MINOR.PATCH, such as 1.0.0")
         return value
-
-
-def _aligns(recipe: Recipe) -> bool:
-    return recipe.input.align is not None
-
-
-_MISFITS: tuple[tuple[Callable[[Recipe], bool], str], ...] = (
-    (
-        lambda r: r.task == "classify" and r.decide.rule == "overkill",
-        "decide.rule: overkill needs a task that knows good parts or localises; task classify chooses by f1, or fixed",
-    ),
-    (lambda r: r.one_class and bool(r.multi_label), "multi_label: this task names no types, so leave it out"),
-    (lambda r: r.dense and r.multi_label is False, "multi_label: a frame may show several defects, so leave it out"),
-    (lambda r: r.one_class and bool(r.augment), "augment: this task learns from images as they are; leave it out"),
-    (
-        lambda r: r.model.views > 1 and r.task not in ("classify", "anomaly"),
-        "model.views: tasks classify and anomaly can answer with the mean over views, this one cannot",
-    ),
-    (lambda r: r.task == "compare" and not r.pair, "template: task compare compares each frame with one; state it"),
-    (
-        lambda r: r.pair and r.task in ("classify", "anomaly"),
-        "template.compared: tasks segment, detect and compare show it to the network; set it to false to align alone",
-    ),
-    (lambda r: _aligns(r) and r.template is None, "input.align: expected a template to align to; state `template`"),
-    (
-        lambda r: r.template is not None and not r.pair and not _aligns(r),
-        "template: it is neither compared nor aligned to; set template.compared or input.align",
-    ),
-    (
-        lambda r: r.input.tiles is not None and r.task not in ("segment", "detect"),
-        "input.tiles: tasks segment and detect can look at tiles, this one looks at whole frames",
-    ),
-    (
-        lambda r: r.input.tiles is not None and r.localise.crop is not None,
-        "localise.crop: with input.tiles a patch is a tile, so leave it out",
-    ),
-    (
-        lambda r: (
-            r.template is not None and r.template.choose == "match" and len(r.template.variants) > 1 and not _aligns(r)
-        ),
-        "template.choose: a match is found by aligning; state input.align, or choose by name",
-    ),
-)
-"""What does not go together: told of a recipe, and what is said then."""

@@ -84,7 +84,7 @@ class Pipeline:
         boxes: Boxes,
         seed: int,
     ) -> tuple[NDArray[np.uint8], NDArray[np.uint8] | None, NDArray[np.uint8], Boxes]:
-        """Augments an image with its template, map of types (H, W) and boxes, all in the same way.
+        """Augments an image with its template, map of types (H, W) and boxes: all move alike, the image alone changes.
 
         albumentations encloses a box that it turned, and all that the box could hold, in a larger one. Where a box is
         drawn around pixels of its type in the map of types, and it alone, it is drawn around them anew. Where boxes
@@ -109,6 +109,10 @@ class Pipeline:
 
 
 def _with_marks(transforms: Sequence[albumentations.BasicTransform]) -> albumentations.Compose:
+    """Applies transforms to an image with all that lies on it or beside it.
+
+    What changes pixels alone changes the frame's alone: the edge compares frames in any light with one template.
+    """
     boxes = albumentations.BboxParams(
         format="pascal_voc",
         label_fields=["numbers"],
@@ -116,9 +120,12 @@ def _with_marks(transforms: Sequence[albumentations.BasicTransform]) -> albument
         clip=True,
         filter_invalid_bboxes=True,  # too thin for the shares of the image that albumentations reckons in
     )
-    targets = {"template": "image", "own": "mask"}
     knows_boxes = albumentations.NoOp(p=0)  # without one that does, albumentations warns
-    return albumentations.Compose([*transforms, knows_boxes], bbox_params=boxes, additional_targets=targets)
+    made = albumentations.Compose([*transforms, knows_boxes], bbox_params=boxes, additional_targets={"own": "mask"})
+    for transform in transforms:
+        if not isinstance(transform, albumentations.ImageOnlyTransform):
+            transform.add_targets({"template": "image"})
+    return made
 
 
 def _try(key: str, settings: Augmentation, probe: NDArray[np.uint8]) -> None:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from sightline import image
 from sightline.boxes import Boxes, joined
 from sightline.dataset import pairs
+from sightline.dataset.scan import same_mask
 from sightline.dataset.within import around
 from sightline.errors import DataError
 from sightline.image import Place
@@ -20,6 +21,9 @@ from sightline.index import Box, Index, Sample
 
 UNKNOWN = 255
 """In a map of types: somewhere here is a defect, and nobody marked where."""
+
+MOST_TYPES = UNKNOWN - 1
+"""How many types of defect a map of types tells apart."""
 
 _COVERED = 1 / 3  # share of a pixel of the canvas under a mask from which it counts as the defect's
 _TIGHT = 0.5  # pixels that a box may reach beyond its own and be drawn around them anew
@@ -60,14 +64,15 @@ def types_map(sample: Sample, index: Index) -> NDArray[np.uint8]:
 
     Raises:
         ImageError: The mask cannot be read any more.
-        DataError: The mask has another size than the image, or does not tell which of several types it shows.
+        DataError: The mask was changed since it was scanned, has another size than the image, or does not tell which of
+            several types it shows; or there are more types than `MOST_TYPES`.
     """
     masked = _of_mask(sample, index) if sample.mask else np.zeros((sample.height, sample.width), np.uint8)
     found = np.zeros_like(masked)
     for box in _bare(sample, index, masked):
-        found[_inside(pairs.corners(box))] = index.classes.index(box.label) + 1
+        found[_inside(pairs.corners(box))] = _number(box.label, index)
     for outline in sample.polygons:
-        number = index.classes.index(outline.label) + 1
+        number = _number(outline.label, index)
         if not (masked[_inside(around([outline]))] == number).any():
             image.fill(found, np.array(outline.points), number)
     found[masked > 0] = masked[masked > 0]
@@ -89,7 +94,7 @@ def filled_boxes(sample: Sample, index: Index) -> list[Box]:
 
 def _bare(sample: Sample, index: Index, masked: NDArray[np.uint8] | None) -> list[Box]:
     def shown(box: Box) -> bool:
-        inside, number = _inside(pairs.corners(box)), index.classes.index(box.label) + 1
+        inside, number = _inside(pairs.corners(box)), _number(box.label, index)
         return masked is not None and bool((masked[inside] == number).any())
 
     return [box for box in pairs.of(sample).bare if not shown(box)]
@@ -103,7 +108,7 @@ def _inside(corners: tuple[float, float, float, float]) -> tuple[slice, slice]:
 
 def _of_mask(sample: Sample, index: Index) -> NDArray[np.uint8]:
     name = sample.mask or ""
-    values = image.read_values(index.root / name, name=name)
+    values = image.read_values(same_mask(index, sample), name=name)
     if values.shape != (sample.height, sample.width):
         raise DataError(
             f"{name}: expected a mask of {sample.width} x {sample.height} pixels like its image, got "
@@ -114,15 +119,25 @@ def _of_mask(sample: Sample, index: Index) -> NDArray[np.uint8]:
     if sample.mask_values:
         for value, label in sample.mask_values.items():
             if label in index.classes:  # not one that data.ignore leaves out
-                found[values == value] = index.classes.index(label) + 1
+                found[values == value] = _number(label, index)
     elif len(sample.labels) > 1:
         raise DataError(
             f"{name}: the mask does not say which of {', '.join(sample.labels)} it shows",
             hint="Give the mask a value for each type, and state them in data.reader.values.",
         )
     elif sample.labels:
-        found[values > 0] = index.classes.index(sample.labels[0]) + 1
+        found[values > 0] = _number(sample.labels[0], index)
     return found
+
+
+def _number(label: str, index: Index) -> int:
+    """What stands for a type in a map of types."""
+    if len(index.classes) > MOST_TYPES:
+        raise DataError(
+            f"expected at most {MOST_TYPES} types of defect, found {len(index.classes):,}",
+            hint="Make them fewer with data.rename, or leave some out with data.ignore.",
+        )
+    return index.classes.index(label) + 1
 
 
 def boxes_on(sample: Sample, index: Index) -> Boxes:

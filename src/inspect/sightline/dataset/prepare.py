@@ -14,8 +14,9 @@ from sightline.dataset import readers
 from sightline.dataset.check import check, templates
 from sightline.dataset.duplicates import group
 from sightline.dataset.report import CheckReport
-from sightline.dataset.scan import Scan, scan
+from sightline.dataset.scan import Scan, file_digest, scan
 from sightline.dataset.split import split
+from sightline.dataset.views import variant_files
 from sightline.errors import DataError
 from sightline.index import Index
 from sightline.runs import Progress, silent
@@ -26,7 +27,7 @@ class Prepared:
     """Images ready for training, and what a person should know about them.
 
     Attributes:
-        index: Digest, size, group and part filled in; without images that cannot be read or do not fit their template.
+        index: Digests, size, group and part filled in; without images that cannot be read or do not fit their template.
         report: Its errors say why training would be pointless.
         data: The recipe's section, with the layout that the images were read by.
     """
@@ -99,7 +100,8 @@ def prepare(
             expects.
     """
     data = settled(data)
-    index = readers.read(data)
+    variants = {name: file_digest(file) for name, file in variant_files(template).items()}
+    index = readers.read(data).model_copy(update={"templates": variants})
     scanned = _usable(index, data, preprocess or Preprocess(), template, progress)
     grouped = group(scanned.samples, scanned.thumbnails, data.split.near_duplicates)
     divided = index.with_samples(split(grouped, data.split, one_class=one_class, defects_teach=defects_teach))

@@ -8,8 +8,9 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import cache, partial
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import cv2
 import numpy as np
@@ -25,6 +26,8 @@ THUMBNAIL = 64
 
 _JPEG = b"\xff\xd8\xff"
 _MOST_TOLD = 5  # images that an error names
+_MOST_LEVELS = 7  # of a mask, beside 0, that may be numbers of classes
+_MOST_SMALL = 0.2  # share of what is marked in a mask that may be below half of its highest value, as at smooth edges
 _MOST_THREADS = 8  # each holds one decoded image
 
 Progress = Callable[[int, int], None]
@@ -42,6 +45,7 @@ class Scanned:
         thumbnail: Grey, uint8 (64, 64); dark 16-bit images are brightened.
         mask_fault: What is wrong with its mask, or empty.
         mask_empty: Whether the mask shows no defect although the image is labelled defective.
+        mask_blurred: Whether much of what counts as marked in the mask is hardly more than 0.
         misfit: Why what is marked on it cannot be of it, or empty.
     """
 
@@ -53,6 +57,16 @@ class Scanned:
     mask_fault: str
     mask_empty: bool
     misfit: str = ""
+    mask_blurred: bool = False
+
+
+class _Mask(NamedTuple):
+    """What a mask's file holds: see `Scanned` for what is wrong with it, and `Sample` for the digest."""
+
+    fault: str = ""
+    empty: bool = False
+    blurred: bool = False
+    digest: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,9 +126,10 @@ def scan(index: Index, *, progress: Progress | None = None) -> Scan:
     files: list[Scanned] = []
     unreadable: dict[str, str] = {}
     total = len(index.samples)
+    look = partial(_scanned, index, cache(file_digest))  # many images may share a template
     pool = ThreadPoolExecutor(min(_MOST_THREADS, os.cpu_count() or 1))  # OpenCV and hashing let other threads run
     try:
-        for done, found in enumerate(pool.map(lambda sample: _scanned(index, sample), index.samples), start=1):
+        for done, found in enumerate(pool.map(look, index.samples), start=1):
             if isinstance(found, Scanned):
                 files.append(found)
             else:
@@ -139,7 +154,7 @@ def _refuse_misfits(files: Sequence[Scanned]) -> None:
         )
 
 
-def _scanned(index: Index, sample: Sample) -> Scanned | str:
+def _scanned(index: Index, digest_of: Callable[[Path], str], sample: Sample) -> Scanned | str:
     """What the image holds, or why it cannot be used."""
     try:
         data = image.read_bytes(index.file(sample), name=sample.path)
@@ -150,16 +165,21 @@ def _scanned(index: Index, sample: Sample) -> Scanned | str:
         return f"expected 8 or 16 bits a channel, got {raw.dtype}"
     height, width = raw.shape[:2]
     filled, misfit = _filled(sample, data, (width, height))
-    fault, empty = _mask(index.root, filled)
+    mask = _mask(index.root, filled)
+    beside = {
+        "mask_digest": mask.digest,
+        "template_digest": digest_of(index.root / sample.template) if sample.template else "",
+    }
     return Scanned(
-        sample=filled,
+        sample=filled.model_copy(update=beside),
         depth=raw.dtype.itemsize * 8,
         channels=1 if raw.ndim == 2 else 3,
         top=int(raw.max()),
         thumbnail=_thumbnail(cast("NDArray[np.integer[Any]]", raw)),
-        mask_fault=fault,
-        mask_empty=empty,
+        mask_fault=mask.fault,
+        mask_empty=mask.empty,
         misfit=misfit,
+        mask_blurred=mask.blurred,
     )
 
 
@@ -184,14 +204,47 @@ def read_checked(index: Index, sample: Sample, *, bits: int = 16) -> NDArray[np.
         ImageError: The file cannot be read or decoded.
         DataError: It holds other bytes than those that were scanned.
     """
-    data = image.read_bytes(index.file(sample), name=sample.path)
-    if sample.digest and (digest := _digest(data)) != sample.digest:
+    return image.decode(read_same(index.file(sample), sample.digest, name=sample.path), name=sample.path, bits=bits)
+
+
+def same_mask(index: Index, sample: Sample) -> Path:
+    """The file of a sample's mask, after making sure that it is still the one that was scanned.
+
+    Raises:
+        ImageError, DataError: As `read_same`.
+    """
+    name = sample.mask or ""
+    read_same(index.root / name, sample.mask_digest, name=name)
+    return index.root / name
+
+
+def read_same(file: Path, digest: str, *, name: str) -> bytes:
+    """Reads a file that was scanned, as it is stored, and makes sure that it is still the same.
+
+    Args:
+        file: An image, mask or template.
+        digest: SHA-256 of what was scanned, in hex; empty compares nothing.
+        name: What the error message calls a file that cannot be read.
+
+    Raises:
+        ImageError: It cannot be read.
+        DataError: It holds other bytes than those that were scanned.
+    """
+    data = image.read_bytes(file, name=name)
+    if digest and (came := _digest(data)) != digest:
         raise DataError(
-            f"{index.file(sample)} was changed since the index was made: expected SHA-256 {sample.digest[:16]}…, "
-            f"got {digest[:16]}…",
+            f"{file} was changed since the index was made: expected SHA-256 {digest[:16]}…, got {came[:16]}…",
             hint="Bring the file back, or start a new run with the images as they are now.",
         )
-    return image.decode(data, name=sample.path, bits=bits)
+    return data
+
+
+def file_digest(file: Path) -> str:
+    """SHA-256 of a picture's file, in hex; empty if it cannot be read."""
+    try:
+        return _digest(image.read_bytes(file, name=file.name))
+    except ImageError:
+        return ""
 
 
 def _digest(data: bytes) -> str:
@@ -207,19 +260,26 @@ def _thumbnail(raw: NDArray[np.integer[Any]]) -> NDArray[np.uint8]:
     return np.asarray(grey, np.uint8)
 
 
-def _mask(root: Path, sample: Sample) -> tuple[str, bool]:
-    """What is wrong with the sample's mask, if anything, and whether it lacks the defect that the label tells of."""
+def _mask(root: Path, sample: Sample) -> _Mask:
     if sample.mask is None:
-        return "", False
+        return _Mask()
     try:
         data = image.read_bytes(root / sample.mask, name=sample.mask)
         mask = cast("NDArray[np.integer[Any]]", image.decode_raw(data, name=sample.mask))
     except ImageError as error:
-        return error.message.removeprefix(f"{sample.mask}: "), False
+        return _Mask(fault=error.message.removeprefix(f"{sample.mask}: "))
+    found = _Mask(digest=_digest(data))
     if mask.shape[:2] != (sample.height, sample.width):
         fault = f"is {mask.shape[1]} x {mask.shape[0]} pixels, the image {sample.width} x {sample.height}"
-        return fault, False
+        return found._replace(fault=fault)
     if data.startswith(_JPEG) and ((mask > 0) & (mask < mask.max())).any():
         # Around each edge pixels are a little above 0, which would count as marked.
-        return "is a JPEG, which blurs its two levels (save masks as PNG)", False
-    return "", not sample.good and not mask.any()
+        return found._replace(fault="is a JPEG, which blurs its two levels (save masks as PNG)")
+    return found._replace(
+        empty=not sample.good and not mask.any(), blurred=not sample.mask_values and _is_blurred(mask[mask > 0])
+    )
+
+
+def _is_blurred(marked: NDArray[np.integer[Any]]) -> bool:
+    """Whether the values of a mask that are not 0 are many, unlike numbers of classes, and many of them small."""
+    return len(np.unique(marked)) > _MOST_LEVELS and bool((marked < marked.max() / 2).mean() > _MOST_SMALL)

@@ -26,6 +26,7 @@ from sightline.dataset.views import Views
 from sightline.index import Index, Sample
 
 _VISIBLE = 0.4  # share of what a patch could show of a defect's box that it must show to be asked for it
+_LOOKS = 4  # patches of each tiled frame that are validated on, so that sound surface counts there too
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,6 +54,8 @@ class Scene:
 class Scenes(Dataset[Scene]):
     """The scenes of one part, as the edge would prepare them; of the train part cut to patches and augmented.
 
+    Of frames that are cut into tiles, other parts give several patches each, the same ones in every epoch.
+
     Args:
         index: Tells where the files lie.
         samples: The part's rows; those that are not marked are left out, for they would teach that they have no defect.
@@ -60,7 +63,7 @@ class Scenes(Dataset[Scene]):
         training: Whether to cut and augment.
 
     Attributes:
-        samples: The rows of the scenes.
+        samples: The rows of the frames.
 
     Raises:
         DataError: An image, mask or template cannot be read any more, or was changed since it was scanned.
@@ -72,6 +75,7 @@ class Scenes(Dataset[Scene]):
         self._views = Views.of_recipe(index, recipe.input, recipe.template)
         self._crop = recipe.localise.crop if training else None
         self._augment = Pipeline.of_recipe(recipe) if training else None
+        self._looks = 1 if training or recipe.input.tiles is None else _LOOKS
         self._cached = self._all() if recipe.train.cache and self.samples else None
 
     @property
@@ -80,13 +84,14 @@ class Scenes(Dataset[Scene]):
         return (self._crop, self._crop) if self._crop else (spec.height, spec.width)
 
     def __len__(self) -> int:
-        """How many samples."""
-        return len(self.samples)
+        """How many scenes."""
+        return len(self.samples) * self._looks
 
     def __getitem__(self, key: tuple[int, int]) -> Scene:
-        """The scene of a sample in an epoch: key is (epoch, sample)."""
+        """A scene in an epoch: key is (epoch, number); those of one sample follow each other."""
         epoch, number = key
-        scene = self.whole(number) if self._cached is None else self._cached[number]
+        sample = number // self._looks
+        scene = self.whole(sample) if self._cached is None else self._cached[sample]
         if self._augment is None:
             return scene if self._recipe.input.tiles is None else self._patch(scene, np.random.default_rng(number))
         seed = mixed(self._recipe.seed, epoch, number)

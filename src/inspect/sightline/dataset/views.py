@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from functools import lru_cache, partial
 from pathlib import Path
+from threading import Lock
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from sightline import image
 from sightline.config import Preprocess
 from sightline.config.template import Template
-from sightline.dataset.scan import read_checked
+from sightline.dataset.scan import read_checked, read_same
 from sightline.errors import DataError
 from sightline.image import Templates, View
 from sightline.index import Index, Sample
@@ -19,7 +19,7 @@ from sightline.index import Index, Sample
 VARIANT = "variant"
 """The attribute of an image that names the variant of the product that it shows."""
 
-_KEPT = 64  # templates in memory
+_KEPT = 512 * 2**20  # bytes of templates in memory
 
 
 class Views:
@@ -45,10 +45,12 @@ class Views:
 
         Raises:
             ImageError: A variant's template cannot be read.
+            DataError: It was changed since the index was made.
         """
         if template is None:
             return cls(index, spec, None)
-        variants = {name: image.read(file, bits=spec.bits) for name, file in variant_files(template).items()}
+        read, digests = _Pictures(spec.bits), index.templates
+        variants = {name: read(file, digests.get(name, "")) for name, file in variant_files(template).items()}
         return cls(index, spec, Templates(variants, template.choose, spec))
 
     def of(self, sample: Sample) -> View:
@@ -56,7 +58,7 @@ class Views:
 
         Raises:
             ImageError: The image or its template cannot be read, there is none, or they cannot be brought together.
-            DataError: The image was changed since it was scanned.
+            DataError: The image or its template was changed since it was scanned.
         """
         frame = read_checked(self._index, sample, bits=self.spec.bits)
         if self.templates is None:
@@ -72,19 +74,31 @@ class Views:
 
         Raises:
             ImageError: It cannot be read.
+            DataError: It was changed since it was scanned.
         """
-        return None if sample.template is None else self._read(self._index.root / sample.template)
+        return (
+            None if sample.template is None else self._read(self._index.root / sample.template, sample.template_digest)
+        )
 
 
 class _Pictures:
     """Reads pictures and keeps the latest; what is kept does not travel to loading processes."""
 
     def __init__(self, bits: int) -> None:
-        self._bits = bits
-        self._read = lru_cache(maxsize=_KEPT)(partial(image.read, bits=bits))
+        self._bits, self._lock = bits, Lock()
+        self._kept: dict[Path, NDArray[np.uint8]] = {}  # the latest last
 
-    def __call__(self, path: Path) -> NDArray[np.uint8]:
-        return self._read(path)
+    def __call__(self, path: Path, digest: str) -> NDArray[np.uint8]:
+        with self._lock:
+            if path in self._kept:
+                self._kept[path] = self._kept.pop(path)
+                return self._kept[path]
+        picture = image.decode(read_same(path, digest, name=path.name), name=path.name, bits=self._bits)
+        with self._lock:
+            self._kept[path] = picture
+            while sum(one.nbytes for one in self._kept.values()) > _KEPT:
+                self._kept.pop(next(iter(self._kept)))
+        return picture
 
     def __reduce__(self) -> tuple[type[_Pictures], tuple[int]]:
         return _Pictures, (self._bits,)

@@ -14,51 +14,69 @@ _THINNEST = 1e-6
 """Pixels, and square pixels, below which an outline has no area: rounding leaves so much of a line."""
 
 _SLACK, _LEAST_SLACK = 0.01, 1.0
-"""Share of an image's side, and pixels, by which marks drawn on an image of unknown size may reach over its edge."""
+"""Share of an image's side, and pixels, by which marks may reach over its edge: tools round."""
+
+_MEND = "Mend or remove the annotation, or bring back the image that it was drawn on."
 
 
-def box(corners: Sequence[float], label: str, size: tuple[int, int], *, where: str) -> Box:
+def box(corners: Sequence[float], label: str, size: tuple[int, int], *, where: str, hint: str = _MEND) -> Box:
     """Makes a box, cut to its image.
 
     Args:
         corners: x1, y1, x2, y2 in pixels; x2 and y2 are exclusive.
         label: What it holds.
-        size: Width and height of the image in pixels; 0 if unknown.
+        size: Width and height of the image in pixels; 0 if unknown: then nothing is cut, see `fitted`.
         where: The file and entry, for the error message.
+        hint: What to do if it reaches far out of the image.
 
     Raises:
-        DataError: Nothing of the box is inside the image, or a corner is no number.
+        DataError: Nothing of the box is inside the image, it reaches out by more than a pixel and 1 % of the side, or a
+            corner is no number.
     """
-    x1, y1, x2, y2 = (_cut(value, size[axis % 2]) for axis, value in enumerate(corners))
-    if not (x1 < x2 and y1 < y2 and math.isfinite(x2) and math.isfinite(y2)):  # also false for NaN
-        told = ", ".join(f"{value:g}" for value in corners)
-        raise _nothing("a box", size, told, where)
+    if _is_far_out(corners, size):
+        raise _refused("a box inside", size, _told(corners), where, hint)
+    x1, y1, x2, y2 = (min(max(v, 0.0), size[n % 2]) for n, v in enumerate(corners)) if all(size) else corners
+    if not (x1 < x2 and y1 < y2 and all(map(math.isfinite, corners))):
+        raise _refused("a box with an area inside", size, _told(corners), where)
     return Box(x1=x1, y1=y1, x2=x2, y2=y2, label=label)
 
 
-def polygon(numbers: Sequence[float], label: str, size: tuple[int, int], *, where: str) -> Polygon:
+def polygon(
+    numbers: Sequence[float],
+    label: str,
+    size: tuple[int, int],
+    *,
+    where: str,
+    handles: Sequence[float] | None = None,
+) -> Polygon:
     """Makes an outline from x, y, x, y, … in pixels, cut to its image so that it encloses the same inside of it.
 
     Args:
         numbers: The corners.
         label: What it encloses.
-        size: Width and height of the image in pixels; 0 if unknown.
+        size: Width and height of the image in pixels; 0 if unknown: then nothing is cut, see `fitted`.
         where: The file and entry, for the error message.
+        handles: x, y, x, y, … that were drawn, if the corners were reckoned from them: a circle around a place at the
+            edge reaches out of the image as far as it likes.
 
     Raises:
-        DataError: Fewer than three points, an odd number of values, one that is no number, or it encloses nothing of
-            the image.
+        DataError: Fewer than three points, an odd number of values, one that is no number, it encloses nothing of the
+            image, or what was drawn reaches out of that by more than a pixel and 1 % of the side.
     """
-    if len(numbers) < 6 or len(numbers) % 2 or not all(math.isfinite(number) for number in numbers):
+    if len(numbers) < 6 or len(numbers) % 2:
         raise DataError(
             f"{where}: expected an outline of at least three points (x y), got {len(numbers)} numbers",
             hint="Mend or remove the annotation.",
         )
+    if strange := [number for number in numbers if not math.isfinite(number)]:
+        raise DataError(f"{where}: expected an outline of numbers, got {_told(strange[:2])}", hint=_MEND)
+    told = f"one within {_told(_extent(numbers))}"
+    if _is_far_out(_extent(numbers if handles is None else handles), size):
+        raise _refused("an outline inside", size, told, where, _MEND)
     points = list(zip(numbers[::2], numbers[1::2], strict=True))
-    cut = _clipped(points, size)
+    cut = _clipped(points, size) if all(size) else points
     if _thickness(cut) < _THINNEST or (cut != points and abs(_area(cut)) < _THINNEST):
-        low, high = ([pick(axis) for axis in zip(*points, strict=True)] for pick in (min, max))
-        raise _nothing("an outline", size, f"one within {', '.join(f'{value:g}' for value in (*low, *high))}", where)
+        raise _refused("an outline with an area inside", size, told, where)
     return Polygon(points=tuple(cut), label=label)
 
 
@@ -89,18 +107,18 @@ def fitted(sample: Sample, size: tuple[int, int]) -> Sample:
     reach = [(one.label, (one.x1, one.y1, one.x2, one.y2)) for one in sample.boxes]
     reach += [(one.label, around([one])) for one in sample.polygons]
     for label, corners in reach:
-        _refuse_far_out(label, corners, size)
+        if _is_far_out(corners, size) or corners[0] >= size[0] or corners[1] >= size[1]:
+            raise DataError(f"{label} is marked at {_told(corners)}, but the image has {size[0]}x{size[1]} pixels")
     if not all(_is_inside(corners, size) for _, corners in reach):
         told |= _marks_cut(sample, size)
     return sample.model_copy(update=told)
 
 
-def _refuse_far_out(label: str, corners: tuple[float, float, float, float], size: tuple[int, int]) -> None:
+def _is_far_out(corners: Sequence[float], size: tuple[int, int]) -> bool:
+    """Whether x1, y1, x2, y2 reach out of an image by more than the slack; nobody knows for one of unknown size."""
     slack = tuple(max(_LEAST_SLACK, _SLACK * side) for side in size)
     wide = (corners[0] + slack[0], corners[1] + slack[1], corners[2] - slack[0], corners[3] - slack[1])
-    if not _is_inside(wide, size) or corners[0] >= size[0] or corners[1] >= size[1]:
-        told = ", ".join(f"{value:g}" for value in corners)
-        raise DataError(f"{label} is marked at {told}, but the image has {size[0]}x{size[1]} pixels")
+    return all(size) and not _is_inside(wide, size)
 
 
 def _is_inside(corners: tuple[float, ...], size: tuple[int, int]) -> bool:
@@ -116,15 +134,20 @@ def _marks_cut(sample: Sample, size: tuple[int, int]) -> dict[str, tuple[Box, ..
     }
 
 
-def _nothing(what: str, size: tuple[int, int], came: str, where: str) -> DataError:
-    inside = f" inside the image of {size[0]}x{size[1]}" if all(size) else ""
-    return DataError(
-        f"{where}: expected {what} with an area{inside}, got {came}", hint="Mend or remove the annotation."
-    )
+def _refused(
+    expected: str, size: tuple[int, int], came: str, where: str, hint: str = "Mend or remove the annotation."
+) -> DataError:
+    image = f"the image of {size[0]}x{size[1]}" if all(size) else "its image"
+    return DataError(f"{where}: expected {expected} {image}, got {came}", hint=hint)
 
 
-def _cut(value: float, size: int) -> float:
-    return min(max(value, 0.0), float(size)) if size else max(value, 0.0)
+def _told(numbers: Sequence[float]) -> str:
+    return ", ".join(f"{value:g}" for value in numbers)
+
+
+def _extent(numbers: Sequence[float]) -> tuple[float, float, float, float]:
+    xs, ys = numbers[::2], numbers[1::2]
+    return min(xs), min(ys), max(xs), max(ys)
 
 
 def _clipped(points: _Points, size: tuple[int, int]) -> _Points:
@@ -135,8 +158,7 @@ def _clipped(points: _Points, size: tuple[int, int]) -> _Points:
     cut = points
     for axis, side in enumerate(size):
         cut = _one_side(cut, axis, 0.0, 1)
-        if side:
-            cut = _one_side(cut, axis, float(side), -1)
+        cut = _one_side(cut, axis, float(side), -1)
     return points if cut == points else _without_spikes(cut)
 
 

@@ -8,6 +8,7 @@ from sightline.bundle.manifest import Manifest, Metric
 from sightline.config.recipe import Card
 from sightline.export import card_places
 from sightline.export.card_table import table
+from sightline.index import GOOD, Split
 from sightline.verdict import ANY_DEFECT
 
 
@@ -30,7 +31,7 @@ def write(manifest: Manifest, card: Card, *, size: int, kept: str) -> str:
                 ("sector, product", ", ".join(filter(None, (manifest.sector, manifest.product))) or "not stated"),
                 ("method", manifest.method),
                 ("types", ", ".join(manifest.classes)),
-                ("has seen good parts", "yes" if manifest.policy.good_known else "no: it never answers OK"),
+                ("has seen good parts", _seen_good(manifest)),
                 ("input", f"{taken.width} x {taken.height} px, {taken.fit}, {taken.colour}, light: {taken.light}"),
                 ("model", f"ONNX opset {manifest.opset}, {size / 1e6:.1f} MB"),
                 ("data", card.data or manifest.data.source),
@@ -49,6 +50,16 @@ def write(manifest: Manifest, card: Card, *, size: int, kept: str) -> str:
         *_golden(manifest),
     ]
     return "\n\n".join([*parts, _reproduce(manifest)]) + "\n"
+
+
+def _seen_good(manifest: Manifest) -> str:
+    if not manifest.policy.good_known:
+        return "no: it never answers OK"
+    with_good = {part for part, counts in manifest.data.counts.items() if counts.get(GOOD)}
+    if manifest.locate is None or with_good - {Split.TEST.value}:
+        return "yes"
+    unmeasured = "" if with_good else ", and overkill was not measured"
+    return f"no good frames; sound places of defective frames{unmeasured}"
 
 
 def _use(manifest: Manifest) -> str:
@@ -71,7 +82,7 @@ def _measured(manifest: Manifest) -> list[str]:
         apart += f", boxes at most {parity.largest_box_shift:.1e} px apart"
     return [
         "## Measured on the test part",
-        "Scores and verdicts are those of the exported model in onnxruntime. Nothing was chosen on this part.",
+        "Scores and verdicts are those of the exported model in onnxruntime; nothing of the bundle was chosen here.",
         *_figures(manifest),
         *card_places.pictures(manifest),
         f"Exported against trained, {parity.images} images: {apart}.",

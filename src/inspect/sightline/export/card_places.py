@@ -20,7 +20,7 @@ _OF_FRAMES = (
 )
 _PICTURES = {
     "boxes": "`boxes-precision-recall.png`, `defect-types.png`, `recall-by-size.png`, `misses.png`",
-    "regions": "`defect-types.png`, `recall-by-size.png`, `misses.png`",
+    "regions": "`regions-precision-recall.png`, `defect-types.png`, `recall-by-size.png`, `misses.png`",
 }
 _MEANING = {
     "boxes": (
@@ -75,7 +75,8 @@ def _least(manifest: Manifest) -> list[str]:
     if not least:
         return ["Defects of any area count."]
     known = "" if scale is None else f" ({least * scale * scale:.3g} mm²)"
-    return [f"Defects smaller than {least:g} px of the frame{known} do not count; a frame with no other is OK."]
+    size = f"{least:g} px of the frame{known}"
+    return [f"Defects smaller than {size} do not count, told or true; a frame with no other is OK."]
 
 
 def pictures(manifest: Manifest) -> list[str]:
@@ -83,9 +84,21 @@ def pictures(manifest: Manifest) -> list[str]:
     if manifest.locate is None:
         return []
     return [
-        _MEANING[manifest.locate.by],
+        _MEANING[manifest.locate.by] + _at_overkill(manifest),
         f"Pictures lie in `test` of the run's artifacts: {_PICTURES[manifest.locate.by]}; all in `defects.csv`.",
     ]
+
+
+def _at_overkill(manifest: Manifest) -> str:
+    """What a recall at a share of overkill says, where it was told; it is no figure of the bundle's thresholds."""
+    name = next((one.name for one in manifest.metrics if one.name.startswith("instance_recall_at_overkill_")), "")
+    if not name:
+        return ""
+    return (
+        f" `{name}` is what the maps could do where {name.rpartition('_')[2]} % of the good images may be rejected: it "
+        "goes by their peaks, of whatever type and area, and its threshold is taken from the good images of this part; "
+        "what the bundle's own thresholds do is `instance_recall`, of all that reaches REVIEW, beside `overkill_rate`."
+    )
 
 
 def looks(manifest: Manifest) -> list[str]:

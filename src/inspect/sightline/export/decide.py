@@ -34,7 +34,7 @@ def choose(
         classes: Names of the C types.
         decision: The recipe's rule.
         exclusive: Whether a frame shows at most one type.
-        good: Whether the model has seen good parts.
+        good: Whether the model knows what is sound (`Policy.good_known`).
     """
     bare = Policy(exclusive=exclusive, good_known=good, thresholds={ANY_DEFECT: _threshold(0.5, decision)})
     if exclusive and good:
@@ -58,7 +58,10 @@ def choose(
 
 
 def policy_of(limits: dict[str, float], decision: Decision, why: str) -> Policy:
-    """The policy of a model that localises, with a threshold for each type."""
+    """The policy of a model that localises, with a threshold for each type.
+
+    It may answer OK: what is sound it knows at least from the rest of defective frames.
+    """
     thresholds = {name: _threshold(value, decision) for name, value in limits.items()}
     return Policy(exclusive=False, good_known=True, thresholds=thresholds, chosen_by=why)
 

@@ -76,7 +76,10 @@ def add(
         return None
     rows = [sample for sample in run.index.samples if sample.path in golden]
     found = sweeper.sweep(session.run, rows, stage="int8, golden", link=link)
-    own = {row.path: tuple(map(float, scores)) for row, scores in zip(rows, found.scores, strict=True)}
+    own = {
+        row.path: dict(zip(manifest.classes, map(float, scores), strict=True))
+        for row, scores in zip(rows, found.scores, strict=True)
+    }
     samples = tuple(sample.model_copy(update={"scores": own[path]}) for path, sample in golden.items())
     return EightBit(made, Int8(agreement=tuple(agreement), golden=samples, tolerance=quantize.TOLERANCE))
 

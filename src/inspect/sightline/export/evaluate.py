@@ -36,7 +36,7 @@ class Scored:
         classes: The C defect types.
         policy: Turns scores into verdicts.
         one_class: Whether the model learned good parts alone: its scores are then no probabilities of types.
-        located: The defects of each frame, of a model that locates them: a type counts where one is large enough.
+        located: The defects of each frame, of a model that locates them; they tell which scores count.
         shows: (N, C) whether the frame shows the type where somebody looks; None if that is what its labels say.
     """
 
@@ -86,16 +86,17 @@ class Scored:
         """(N, K) whether the model gives the name: the most probable one, or each that reaches its threshold."""
         if self.policy.exclusive:
             return np.asarray(self.probabilities.argmax(axis=1)[:, None] == np.arange(len(self.names)))
-        reached = self.scores >= np.array([self.policy.threshold(name).ng for name in self.classes])
-        return reached if self.located is None else reached & self._large(self.located)
+        return np.asarray(self.counted >= np.array([self.policy.threshold(name).ng for name in self.classes]))
 
-    def _large(self, located: Sequence[Sequence[Defect]]) -> NDArray[np.bool_]:
-        """(N, C) whether a frame has a defect of the type that is large enough to count."""
-        least = self.policy.minimum_area
-        large = [{defect.label for defect in some if (defect.area or 0) >= least} for some in located]
-        return np.array([[name in labels for name in self.classes] for labels in large], bool).reshape(
-            self.scores.shape
-        )
+    @cached_property
+    def counted(self) -> NDArray[np.float32]:
+        """(N, C) the scores that count: of a model that locates defects those of the ones that are large enough."""
+        if self.located is None:
+            return self.scores
+        rows = [
+            self.policy.counted(row, self.classes, some) for row, some in zip(self.scores, self.located, strict=True)
+        ]
+        return np.array(rows, np.float32).reshape(self.scores.shape)
 
     @cached_property
     def right(self) -> NDArray[np.bool_]:

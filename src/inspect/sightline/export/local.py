@@ -61,14 +61,14 @@ def _outlined(network: Dense, run: RunFolder, sweeper: Sweeper) -> Answer:
     link = Link(scale, frame.bias - places.bias * scale)
 
     def policy(outputs: Outputs) -> Policy:
-        truth = told.truth(outputs, index)
-        return _policy(
-            decide.choose(outputs.scores, truth, classes, run.recipe.decide, exclusive=False, good=True), run
-        )
+        least = run.recipe.decide.minimum_area
+        scores = told.scores_of_regions(outputs, list(edges.values()), link, least) if least else outputs.scores
+        truth = told.truth(outputs, index, least)
+        return _policy(decide.choose(scores, truth, classes, run.recipe.decide, exclusive=False, good=True), run)
 
     def locate(policy: Policy) -> Locate:
         limits = np.array([policy.threshold(name).review for name in classes])
-        highest = expit((logit(np.clip(limits, _CLEAR, 1 - _CLEAR)) - link.bias) / link.scale)
+        highest = expit((logit(np.clip(limits, _CLEAR, 1 - _CLEAR)) - link.bias) / link.scale).clip(_CLEAR, 1)
         peaks = dict(zip(classes, map(float, highest), strict=True))
         # Where the best edge lies above what the frame's threshold asks for, a region ends where it begins.
         ends = {name: min(edges[name], peaks[name]) for name in classes}
@@ -135,10 +135,12 @@ def _of_boxes(images: list[Compared], classes: int, iou: float) -> Calibrator:
 def _by_boxes(outputs: Outputs, index: Index, decision: Decision) -> Policy:
     """The threshold of each type: the one of the best F score of its boxes, unless good parts or the recipe decide."""
     classes = index.classes
+    least = decision.minimum_area
     if decision.rule in ("overkill", "fixed"):
-        truth = told.truth(outputs, index)
-        return decide.choose(outputs.scores, truth, classes, decision, exclusive=False, good=True)
-    images = told.boxes(outputs, index, decision.minimum_area)
+        scores = told.scores_of_boxes(outputs, least) if least else outputs.scores
+        truth = told.truth(outputs, index, least)
+        return decide.choose(scores, truth, classes, decision, exclusive=False, good=True)
+    images = told.boxes(outputs, index, least)
     limits = best_thresholds(images, classes, decision.iou)
     count = sum(len(one.truth) for one in images)
     why = f"best F1 of boxes at IoU {decision.iou:g} on {count} drawn ones of the calibrate part; no guarantee"
@@ -161,9 +163,10 @@ def figures(scored: Scored, outputs: Outputs, index: Index, locate: Locate) -> t
         return detection_figures(told.boxes(outputs, index, policy.minimum_area), classes, limits(policy, classes))
     tally, rows = RegionTally(classes), []
     for one in told.regions(outputs, index, classes, policy, locate):
-        unit = outputs.samples[one.row].unit
-        tally.add(one.told, one.truth, [told.LEAST] * len(classes), unit)
-        rows.append(peaks_of(one.heat, one.truth, unit))
+        sample = outputs.samples[one.row]
+        tally.add(one.told, one.truth, [told.LEAST] * len(classes), sample.unit)
+        if sample.good or one.truth.any():  # what is too small makes no image defective, and none good
+            rows.append(peaks_of(one.heat, one.truth, sample.unit))
     at_overkill = overkill_figure(f"instance_recall_at_overkill_{_OVERKILL * 100:.0f}", rows, _OVERKILL)
     return tally.metrics() + ((at_overkill,) if at_overkill else ())
 

@@ -10,9 +10,10 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from sightline.bundle.manifest import Metric
-from sightline.export.matching import Compared, Matches, Thresholds, matched, type_counts
+from sightline.export.matching import Compared, Thresholds, matched, type_counts
 from sightline.export.plots import INK, NG, OK, canvas
 from sightline.export.ranking import average_precision, curve
+from sightline.export.region_curves import Ranked
 
 _PALE = "#e9ecef"
 
@@ -31,26 +32,53 @@ def precision_recall(
     matches = matched(compared, classes, [iou])
     figure, axes = canvas(6.4, 5.2)
     for number, name in enumerate(classes):
-        if (matches.true_classes == number).any():
-            _line(axes, matches, number, name, None if thresholds is None else float(thresholds[number]))
-    axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.04), xlabel="recall", ylabel="precision")
-    axes.set_title(f"Boxes by type, IoU from {iou:g}" + ("" if thresholds is None else "; dot: threshold"))
-    if axes.lines:
-        axes.legend(frameon=False, fontsize=8, loc="lower left")
+        rows, positives = matches.classes == number, int((matches.true_classes == number).sum())
+        if positives:
+            hits, scores = matches.hits[0, rows], matches.scores[rows]
+            last = np.append(scores[:-1] != scores[1:], True)[: len(scores)]  # a threshold cannot part equal scores
+            recall, precision = (values[last] for values in curve(hits, positives))
+            label = f"{name}: AP {average_precision(hits, positives):.3f}, {positives:,} true"
+            _line(axes, (recall, precision, scores[last]), number, label, thresholds)
+    _name(axes, f"Boxes by type, IoU from {iou:g}" + ("" if thresholds is None else "; dot: threshold"))
     return figure
 
 
-def _line(axes: Axes, matches: Matches, number: int, name: str, threshold: float | None) -> None:
-    rows, positives = matches.classes == number, int((matches.true_classes == number).sum())
-    hits, scores = matches.hits[0, rows], matches.scores[rows]
-    recall, precision = curve(hits, positives)
-    last = np.append(scores[:-1] != scores[1:], True)[: len(scores)]  # a threshold cannot part equal scores
-    recall, precision, scores = recall[last], precision[last], scores[last]
-    label = f"{name}: AP {average_precision(hits, positives):.3f}, {positives:,} true"
+def regions_precision_recall(ranked: Sequence[Ranked], classes: Sequence[str], thresholds: Thresholds) -> Figure:
+    """Precision over recall of the regions of each type; there is no average precision where all that touch are right.
+
+    Args:
+        ranked: The regions of each of the C types; one that no image shows has no line.
+        classes: The C types.
+        thresholds: (C,) scores from which a region counts; where each lies is a dot on its line.
+    """
+    figure, axes = canvas(6.4, 5.2)
+    for number, (one, name) in enumerate(zip(ranked, classes, strict=True)):
+        if len(one.found):
+            _line(axes, one.curve(), number, f"{name}: {len(one.found):,} true", thresholds)
+    _name(axes, "Regions by type, right if they touch a true one; dot: threshold")
+    return figure
+
+
+def _line(
+    axes: Axes,
+    points: tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]],
+    number: int,
+    label: str,
+    thresholds: Thresholds | None,
+) -> None:
+    """Draws recall, precision and score (K,) of a type, the highest score first, and a dot at its threshold."""
+    recall, precision, scores = points
     colour = f"C{number}"
     axes.plot(np.append(recall[:1], recall), np.append(precision[:1], precision), lw=1.6, color=colour, label=label)
-    if threshold is not None and (said := int((scores >= threshold).sum())):
+    if thresholds is not None and (said := int((scores >= float(thresholds[number])).sum())):
         axes.plot(recall[said - 1], precision[said - 1], "o", ms=7, color=colour, mec="white", mew=1.2)
+
+
+def _name(axes: Axes, title: str) -> None:
+    axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.04), xlabel="recall", ylabel="precision")
+    axes.set_title(title)
+    if axes.lines:
+        axes.legend(frameon=False, fontsize=8, loc="lower left")
 
 
 def types_said(

@@ -21,7 +21,7 @@ class Peaks(NamedTuple):
 
     Attributes:
         good: Whether it shows no defect.
-        largest: The largest heat of any type anywhere on it.
+        largest: The largest heat of any type anywhere on it, of however few pixels.
         instances: The largest heat of any type in each drawn instance.
         group: The group of twins that it belongs to, `Sample.unit`.
     """
@@ -33,7 +33,11 @@ class Peaks(NamedTuple):
 
 
 def peaks_of(heat: NDArray[np.float32], truth: NDArray[np.bool_], group: str) -> Peaks:
-    """The peaks of one image, of its maps (C, H, W) over the frame and of where each type was drawn (C, H, W)."""
+    """The peaks of one image, of its maps (C, H, W) over the frame and of where each type was drawn (C, H, W).
+
+    They are those of the maps as they are, whatever the type: neither what the types' scores make of them counts here,
+    nor which type is right, nor the area of what is hot.
+    """
     hottest = heat.max(axis=0)
     peaks = [Instances.of(mask).peaks(hottest) for mask in truth if mask.any()]
     return Peaks(not peaks, float(hottest.max()), tuple(float(peak) for row in peaks for peak in row), group)

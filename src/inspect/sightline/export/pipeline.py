@@ -45,8 +45,11 @@ def export(run: RunFolder, *, progress: Progress = silent, mlflow_run: str | Non
 
     Raises:
         ExportError: The exported model differs from the trained one, or there is nothing to compare them on.
+        TrainError: The run was not trained to its end, or its weights are no numbers.
+        BundleError: The bundle of before holds files that are none of its own, or the new one cannot be written.
         DataError: An image was changed since training began.
     """
+    bundle.check_own(run.bundle)
     recipe, index = run.recipe, run.index
     sweeper = Sweeper.of(index, recipe, progress)
     answered = tasks.answer(run, sweeper)
@@ -60,7 +63,7 @@ def export(run: RunFolder, *, progress: Progress = silent, mlflow_run: str | Non
     calibrate, test = part(Split.CALIBRATE), part(Split.TEST)
     policy = answered.policy(calibrate)
     checked = test if test.samples else calibrate
-    golden, frames = _golden(checked, sweeper)
+    golden, frames = _golden(checked, answered.classes, sweeper)
     templates, pictures = _templates(recipe)
     manifest = _manifest(run, answered, policy, golden, templates, mlflow_run)
     manifest = manifest.model_copy(update={"parity": _compare(answered, checked, sweeper, manifest)})
@@ -135,7 +138,7 @@ def _compare(answered: Answer, exported: Outputs, sweeper: Sweeper, manifest: Ma
     return gate.check(trained, exported, before, after)
 
 
-def _golden(outputs: Outputs, sweeper: Sweeper) -> tuple[dict[str, Golden], dict[str, bytes]]:
+def _golden(outputs: Outputs, classes: Sequence[str], sweeper: Sweeper) -> tuple[dict[str, Golden], dict[str, bytes]]:
     """Picks one frame of each class, then of each again, as long as they stay few and small.
 
     Returns:
@@ -152,7 +155,7 @@ def _golden(outputs: Outputs, sweeper: Sweeper) -> tuple[dict[str, Golden], dict
             break
         files |= new
         first, *template = new
-        scores = tuple(float(score) for score in outputs.scores[row])
+        scores = dict(zip(classes, map(float, outputs.scores[row]), strict=True))
         beside = template[0] if template else None
         golden[frame.id] = Golden(file=first, scores=scores, template=beside, variant=frame.variant)
     return golden, files

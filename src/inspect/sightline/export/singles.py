@@ -21,6 +21,7 @@ from sightline.export.evaluate import Scored
 from sightline.export.local import limits
 from sightline.export.matching import Compared, match_any, sure_enough
 from sightline.export.misses import Marks, Miss
+from sightline.export.region_curves import ranked
 from sightline.export.regions import Instances, type_counts
 from sightline.export.sweep import Outputs, Sweeper
 from sightline.export.told import Regions
@@ -127,6 +128,9 @@ def _outlined(scored: Scored, outputs: Outputs, sweeper: Sweeper, locate: Locate
         counts += type_counts(one.said, one.truth)
     title = f"{int(counts[:-1].sum()):,} true regions; found is what a region said touches"
     found.figures["defect-types"] = localise_plots.counts_of_types(counts, classes, title)
+    every = ranked(told.regions(outputs, sweeper.index, classes, policy, locate, ranked=True), len(classes))
+    least = [policy.threshold(name).review for name in classes]
+    found.figures["regions-precision-recall"] = localise_plots.regions_precision_recall(every, classes, least)
     return found
 
 
@@ -170,13 +174,13 @@ def of_regions(path: str, one: Regions, classes: Sequence[str]) -> list[Single]:
     singles = list[Single]()
     for number, name in enumerate(classes):
         found = Instances.of(one.said[number])
-        peaks = found.peaks(one.heat[number])
+        scores = found.peaks(one.told[number])
         touched = np.array([found.touched(mask) for mask in one.truth]).reshape(len(classes), -1)
         for row in range(len(found.areas)):
             types = np.flatnonzero(touched[:, row]).tolist()
             true = name if number in types else classes[types[0]] if types else ""
             outcome: Outcome = "invented" if not true else "right" if true == name else "misnamed"
-            box, score = found.corners[row].tolist(), float(peaks[row])
+            box, score = found.corners[row].tolist(), float(scores[row])
             singles.append(Single(path, outcome, true, name, score, box, float(found.areas[row])))
     anywhere = np.asarray(one.said.any(axis=0))
     for mask, name in zip(one.truth, classes, strict=True):

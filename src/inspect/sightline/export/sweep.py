@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass
 
 import cv2
@@ -13,6 +14,7 @@ from sightline.config import Recipe
 from sightline.dataset.scan import read_checked
 from sightline.dataset.views import Views, variant_of
 from sightline.errors import DataError
+from sightline.export.kept import Kept
 from sightline.image import Place
 from sightline.index import Index, Sample
 from sightline.runs import Progress
@@ -94,7 +96,7 @@ class Sweeper:
         return np.asarray(cv2.warpPerspective(template, place.registration.matrix, size, flags=flags), np.uint8)
 
     def sweep(self, model: Model, samples: Sequence[Sample], *, stage: str, link: Link | None = None) -> Outputs:
-        """Scores samples in order.
+        """Scores samples in order; frames that are cut into tiles one at a time, for they are large.
 
         Args:
             model: Network, exported session, or anything of that face.
@@ -105,22 +107,25 @@ class Sweeper:
         Raises:
             ImageError: An image cannot be read any more, or it is not fit to be inspected.
             DataError: An image was changed since the index was made.
+            ExportError: What is said of them has room neither in memory nor on disk.
         """
         reader = Reader(model, self.spec, self._views.templates, pair=self._pair, link=link)
-        readings: list[Reading] = []
-        for start in range(0, len(samples), self.spec.batch):
-            part = samples[start : start + self.spec.batch]
-            try:
-                readings += reader.read([self.frame(sample) for sample in part])
-            except DataError:
-                for sample in part:  # whose fault it is
-                    self._read(reader, sample)
-                raise
-            self._progress(stage, start + len(part), len(samples))
+        step = 1 if self.spec.tiles else self.spec.batch
+        with closing(Kept()) as kept:
+            for start in range(0, len(samples), step):
+                part = samples[start : start + step]
+                try:
+                    kept.add(reader.read([self.frame(sample) for sample in part]))
+                except DataError:
+                    for sample in part:  # whose fault it is
+                        self._read(reader, sample)
+                    raise
+                self._progress(stage, start + len(part), len(samples))
+            readings = kept.readings()
         if not readings:  # how many scores there are is known only from an answer
             blank = np.zeros((2, self.spec.height, self.spec.width, 3), np.uint8)
             return Outputs((), model(blank, blank if self._pair else None).scores[:0], ())
-        return Outputs(tuple(samples), np.stack([reading.scores for reading in readings]), tuple(readings))
+        return Outputs(tuple(samples), np.stack([reading.scores for reading in readings]), readings)
 
     def _read(self, reader: Reader, sample: Sample) -> None:
         frame = self.frame(sample)

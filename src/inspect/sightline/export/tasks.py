@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from torch import nn
+
 from sightline.bundle.manifest import Locate, Manifest, Metric
+from sightline.errors import TrainError
 from sightline.export import evaluate, local, one_class, told
 from sightline.export.answer import Answer, anomalous, classified
 from sightline.export.evaluate import Scored
@@ -23,20 +26,31 @@ def answer(run: RunFolder, sweeper: Sweeper) -> Answer:
     """Loads what a run has trained and calibrates it on the calibrate part.
 
     Raises:
-        TrainError: The run was not trained to its end.
+        TrainError: The run was not trained to its end, or its weights are no numbers.
         ExportError: The calibrate part does not suffice.
         DataError: An image was changed since training began.
     """
-    if run.recipe.task == "anomaly":
-        return anomalous(anomaly.load(run), run, sweeper)
-    if run.recipe.task == "compare":
-        return anomalous(compare.load(run), run, sweeper)
+    if run.recipe.task in ("anomaly", "compare"):
+        detector = anomaly.load(run) if run.recipe.task == "anomaly" else compare.load(run)
+        _check_numbers(detector, run)
+        return anomalous(detector, run, sweeper)
     network, task = epochs.load(run)
+    _check_numbers(network, run)
     if isinstance(task, Classification) and isinstance(network, Network):
         return classified(network, task.space, run, sweeper)
     if isinstance(network, Dense):
         return located(network, run, sweeper)
     raise TypeError(f"no answer is known for {type(task).__name__}")
+
+
+def _check_numbers(network: nn.Module, run: RunFolder) -> None:
+    """Refuses weights that are not finite: what such a network answers is no number either."""
+    lost = [name for name, values in network.state_dict().items() if not values.isfinite().all()]
+    if lost:
+        raise TrainError(
+            f"{run.path}: expected weights that are finite numbers, got others in {len(lost)} tensors, first {lost[0]}",
+            hint="Nothing was written. Train again; if it comes back, lower train.learning_rate.",
+        )
 
 
 def scored(outputs: Outputs, index: Index, manifest: Manifest) -> Scored:
@@ -52,7 +66,7 @@ def scored(outputs: Outputs, index: Index, manifest: Manifest) -> Scored:
     if manifest.locate is None:
         return part
     located = tuple(_without_outlines(reading, manifest) for reading in outputs.readings)
-    return replace(part, located=located, shows=told.truth(outputs, index))
+    return replace(part, located=located, shows=told.truth(outputs, index, manifest.policy.minimum_area))
 
 
 def _without_outlines(reading: Reading, manifest: Manifest) -> tuple[Defect, ...]:

@@ -164,7 +164,7 @@ def _rival(pair: Pair, fits: list[Fit]) -> tuple[float, float] | None:
 
 def _peaks(pair: Pair, align: Align) -> list[Matrix]:
     """The likeliest places, from template to frame, best first: peaks of the correlation over shifts and turns."""
-    margin = ceil(align.reach / pair.factor) + 1
+    margin = _margin(pair, align)
     steps = 0 if align.motion == "translation" else ceil(align.turn / _turn_step(pair))
     turns = np.linspace(-align.turn, align.turn, 2 * steps + 1) if steps else np.zeros(1)
     heights = np.stack([_correlated(pair, turn, margin) for turn in turns])
@@ -173,11 +173,20 @@ def _peaks(pair: Pair, align: Align) -> list[Matrix]:
     top = float(height.max())
     while len(places) < _PLACES and 0 < _LEAST_PEAK * top <= float(height.max()):
         row, column = divmod(int(height.argmax()), height.shape[1])
-        shift = np.array([column - margin, row - margin])
+        shift = np.array([column, row]) - margin
         start = _rigid(turns[which[row, column]], centre(pair.template) - shift, centre(pair.frame))
         places.append(_zoomed(start, pair.factor))
         height[max(0, row - _PEAK) : row + _PEAK + 1, max(0, column - _PEAK) : column + _PEAK + 1] = 0
     return places
+
+
+def _margin(pair: Pair, align: Align) -> Matrix:
+    """How far shifts are searched to either side, along x and y: not beyond those where the two still overlap.
+
+    Time and memory grow with its square, once a turn.
+    """
+    apart = [(one + other) // 2 for one, other in zip(pair.frame.shape, pair.template.shape, strict=True)]
+    return np.minimum(ceil(align.reach / pair.factor) + 1, apart[::-1]).astype(np.float64)
 
 
 def _turn_step(pair: Pair) -> float:
@@ -185,11 +194,11 @@ def _turn_step(pair: Pair) -> float:
     return float(_TURN_STEP * COARSE / max(COARSE, *pair.template.shape))
 
 
-def _correlated(pair: Pair, turn: float, margin: int) -> _Picture:
-    """Normalised correlation of the template with the turned frame, for shifts up to ``margin`` both ways."""
-    height, width = pair.template.shape
+def _correlated(pair: Pair, turn: float, margin: Matrix) -> _Picture:
+    """Normalised correlation of the template with the turned frame, for shifts up to a margin (x, y) both ways."""
     turned = _rigid(turn, centre(pair.template) + margin, centre(pair.frame))[:2]
-    canvas = cv2.warpAffine(pair.frame, turned, (width + 2 * margin, height + 2 * margin), flags=_INVERSE)
+    width, height = (np.array(pair.template.shape[::-1]) + 2 * margin).astype(int).tolist()
+    canvas = cv2.warpAffine(pair.frame, turned, (width, height), flags=_INVERSE)
     return np.asarray(cv2.matchTemplate(canvas, pair.template, cv2.TM_CCORR_NORMED), np.float32)
 
 

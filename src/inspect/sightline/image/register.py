@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from math import atan2, degrees
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -19,8 +20,13 @@ from sightline.image.preprocess import cut_out, unseen
 _MOST_STRETCH = 1.5
 """Factor by which a homography may change the part's area; beyond it the fit has run away."""
 
-_NEAR, _FINALISTS = 0.1, 3
+_NEAR, _FINALISTS = 0.15, 3
 """Variants that come this near to the best on small pictures are compared on larger ones, and how many at most."""
+
+_ALIKE = 0.1
+"""Variants whose qualities differ by less cannot be told apart: a defect may make as much of a difference. Parts that
+lacked a component, of up to an eighth of their width, fitted a variant without it by 0.01 to 0.08 better than their
+own; other parts of one kind lay 0.14 apart, boards of other circuits 0.7."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,6 +45,13 @@ class Registration:
     coverage: float
 
 
+class _Place(NamedTuple):
+    """Where a frame may lie on a template, as told on small pictures and then on larger ones."""
+
+    coarse: Fit
+    fit: Fit
+
+
 def register(frame: Image, template: Image, align: Align, spec: Preprocess | None = None) -> Registration:
     """Finds where a frame lies on a template that shows the same product at the same scale.
 
@@ -54,7 +67,7 @@ def register(frame: Image, template: Image, align: Align, spec: Preprocess | Non
             two places fit alike, or agreement, coverage or motion is beyond ``align``.
     """
     views = grey(frame, "the frame"), grey(template, "the template")
-    return _settled(*views, search(pair_up(*views, COARSE), align), align, spec)
+    return _settled(*views, _refined(*views, search(pair_up(*views, COARSE), align), align), align, spec)
 
 
 def best(
@@ -71,28 +84,22 @@ def best(
         spec: As in `register`.
 
     Raises:
-        ImageError: There is no template, or none fits; the message says why the likeliest did not.
+        ImageError: There is no template, the one that agrees best does not fit, which the message gives the reason of,
+            or another agrees nearly as well.
     """
     view = grey(frame, "the frame")
     views = {name: grey(template, f"template {name}") for name, template in templates.items()}
-    fits: dict[str, Registration] = {}
-    reasons: list[str] = []
-    likely = {}
-    for name, other in views.items():
-        try:
-            likely[name] = search(pair_up(view, other, COARSE), align)
-        except ImageError as error:
-            reasons.append(f"{name}: {error.message}")
-    for name in _finalists(likely):
-        try:
-            fits[name] = _settled(view, views[name], likely[name], align, spec)
-        except ImageError as error:
-            reasons.insert(0, f"{name}: {error.message}")
-    if not fits:
-        why = reasons[0] if reasons else "there is none"
-        raise ImageError(f"expected a frame that fits one of {len(templates)} templates, and none does; {why}")
-    name = max(fits, key=lambda name: fits[name].quality)
-    return name, fits[name]
+    places, reasons = _compared(view, views, align)
+    if not places:
+        raise _none_fits(len(templates), reasons[0] if reasons else "there is none")
+    name, *others = sorted(places, key=lambda name: -places[name].fit.quality)
+    try:
+        found = _settled(view, views[name], places[name], align, spec)
+    except ImageError as error:
+        raise _none_fits(len(templates), f"{name}: {error.message}") from error
+    if others:
+        _refuse_alike((name, found.quality), (others[0], places[others[0]].fit.quality))
+    return name, found
 
 
 def warp(frame: Image, template: Image, registration: Registration) -> Image:
@@ -116,23 +123,65 @@ def back(points: NDArray[np.floating], registration: Registration) -> Matrix:
     return np.asarray(cv2.perspectiveTransform(listed, np.linalg.inv(registration.matrix)), np.float64).reshape(-1, 2)
 
 
+def _compared(frame: Image, templates: Mapping[str, Image], align: Align) -> tuple[dict[str, _Place], list[str]]:
+    """Where a frame lies on the templates that agree best, and why it lies on others nowhere, the likeliest first."""
+    likely: dict[str, Fit] = {}
+    places: dict[str, _Place] = {}
+    reasons: list[str] = []
+    for name, template in templates.items():
+        try:
+            likely[name] = search(pair_up(frame, template, COARSE), align)
+        except ImageError as error:
+            reasons.append(f"{name}: {error.message}")
+    for name in _finalists(likely):
+        try:
+            places[name] = _refined(frame, templates[name], likely[name], align)
+        except ImageError as error:
+            reasons.insert(0, f"{name}: {error.message}")
+    return places, reasons
+
+
 def _finalists(likely: Mapping[str, Fit]) -> list[str]:
     """The variants that come near to the best, the likeliest last, so that its reason is said first."""
     ranked = sorted(likely, key=lambda name: -likely[name].quality)[:_FINALISTS]
     return [name for name in reversed(ranked) if likely[name].quality >= likely[ranked[0]].quality - _NEAR]
 
 
-def _settled(frame: Image, template: Image, coarse: Fit, align: Align, spec: Preprocess | None) -> Registration:
-    """Refines a place on larger pictures and holds it to the settings.
+def _none_fits(count: int, why: str) -> ImageError:
+    return ImageError(f"expected a frame that fits one of {count} templates, and none does; {why}")
+
+
+def _refuse_alike(first: tuple[str, float], second: tuple[str, float]) -> None:
+    """Refuses to choose between variants, each with its quality; what to do is said in what a verdict tells."""
+    (name, quality), (other, less) = first, second
+    if quality - less < _ALIKE:
+        raise ImageError(
+            f"two variants fit alike: {name} {quality:.2f}, {other} {less:.2f}; name the variant that the frame shows "
+            "(score --variant, in a data set the column data.reader.variant_column)"
+        )
+
+
+def _refined(frame: Image, template: Image, coarse: Fit, align: Align) -> _Place:
+    """Refines a place on larger pictures.
 
     Raises:
-        ImageError: It fits too poorly, or is no place where the product can lie.
+        ImageError: That leads nowhere.
     """
     fit: Fit | None = coarse
     for side in FINER:
         fit = refined(pair_up(frame, template, side), fit.warp, align.motion) if fit else None
     if fit is None:
         raise ImageError("the frame does not fit the template: refining its place failed", hint=HINT)
+    return _Place(coarse, fit)
+
+
+def _settled(frame: Image, template: Image, place: _Place, align: Align, spec: Preprocess | None) -> Registration:
+    """Holds a place to the settings.
+
+    Raises:
+        ImageError: It fits too poorly, or is no place where the product can lie.
+    """
+    coarse, fit = place
     if fit.quality < align.quality:
         figures = f"expected a quality of at least {align.quality:g}, got {fit.quality:.2f}"
         raise ImageError(f"the frame does not fit the template: {figures}", hint=HINT)

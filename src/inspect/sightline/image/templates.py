@@ -14,6 +14,8 @@ from sightline.image.register import Registration, best
 
 _Image = NDArray[np.uint8]
 
+_SPARSE = 64  # every so many rows are compared first
+
 
 class Templates:
     """The templates of a product's variants.
@@ -53,3 +55,24 @@ class Templates:
             raise ImageError(f"expected the name of the frame's variant, got none; there are templates of: {known}")
         name, registration = best(frame, self._variants, self._spec.align, self._spec)
         return self._variants[name], registration
+
+
+def is_itself(frame: _Image, template: _Image) -> bool:
+    """Whether a frame came with itself as its template, from which nothing can differ.
+
+    No camera takes the same picture twice to the bit. Of pictures that hold two values alone it is no wonder: a perfect
+    part equals its template once both are binarised.
+
+    Args:
+        frame: RGB, uint8 (H, W, 3).
+        template: RGB, uint8 (h, w, 3), as it came.
+    """
+    some = np.s_[::_SPARSE]
+    alike = np.array_equal(frame[some], template[some]) and np.array_equal(frame, template)
+    return alike and not _binarised(frame)
+
+
+def _binarised(picture: _Image) -> bool:
+    """Whether each channel holds two values at most."""
+    low, high = picture.min((0, 1)), picture.max((0, 1))
+    return bool(((picture == low) | (picture == high)).all())

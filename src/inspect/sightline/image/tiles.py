@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -148,10 +148,11 @@ class Blend:
 def merge(parts: Sequence[tuple[Window, Boxes]], tile: _Size, shape: _Size) -> Boxes:
     """The boxes of a frame out of those of its tiles.
 
-    A box that a tile's inner edge cuts is left out if another tile shows the thing whole and is about as sure of it; if
-    none does, for it is longer than the overlap, its parts become one box with the surest part's score. Of two boxes of
-    a type that are nearly the same the surer one stays. Of more boxes of a type than a frame can have defects, the
-    surest are looked at, so that time and memory are bounded.
+    A box that a tile's inner edge cuts is left out if another tile shows the thing whole and is about as sure of it;
+    the whole box is then as sure as the surest piece that it stands for. If none does, for the thing is longer than the
+    overlap, its parts become one box with the surest part's score. Of two boxes of a type that are nearly the same the
+    surer one stays. Of more boxes of a type than a frame can have defects, the surest are looked at, so that time and
+    memory are bounded.
 
     Args:
         parts: Each tile with its boxes, in pixels of the tile.
@@ -170,7 +171,10 @@ def merge(parts: Sequence[tuple[Window, Boxes]], tile: _Size, shape: _Size) -> B
     boxes, views = boxes.only(kept), views[numbers[kept]]
     is_cut = _cut(boxes.corners, views, shape)
     whole, pieces = boxes.only(~is_cut), boxes.only(is_cut)
-    lost = ~_shown_whole(pieces, whole)
+    stands = _shown_whole(pieces, whole)
+    lost, scores = stands < 0, whole.scores.copy()
+    np.maximum.at(scores, stands[~lost], pieces.scores[~lost])
+    whole = replace(whole, scores=scores)
     return suppressed(joined([whole, _rejoined(pieces.only(lost), views[is_cut][lost])]), _DUPLICATE)
 
 
@@ -196,15 +200,21 @@ def _cut(corners: _Floats, views: _Floats, shape: _Size) -> NDArray[np.bool_]:
     return np.asarray(((np.abs(corners - views) <= _TOUCH) & (views != edges)).any(axis=1))
 
 
-def _shown_whole(pieces: Boxes, whole: Boxes) -> NDArray[np.bool_]:
-    """Which pieces (K,) lie for the most part in a whole box of their type that is about as sure."""
-    least, found = _INSIDE * areas(pieces.corners), np.zeros(len(pieces), bool)
+def _shown_whole(pieces: Boxes, whole: Boxes) -> NDArray[np.int64]:
+    """Which whole box stands for each piece (K,), -1 of none.
+
+    It is the surest of those of its type that the piece lies in for the most part, and that are about as sure.
+    """
+    least, stands = _INSIDE * areas(pieces.corners), np.full(len(pieces), -1)
     for rows in by_type(pieces):
-        others = whole.only(whole.classes == pieces.classes[rows[0]])
+        others = np.flatnonzero(whole.classes == pieces.classes[rows[0]])
+        corners, scores = whole.corners[others], whole.scores[others]
         for row in rows:
-            inside = overlaps(pieces.corners[[row]], others.corners)[0] >= least[row]
-            found[row] = (inside & (others.scores >= _AS_SURE * pieces.scores[row])).any()
-    return found
+            inside = overlaps(pieces.corners[[row]], corners)[0] >= least[row]
+            fit = np.flatnonzero(inside & (scores >= _AS_SURE * pieces.scores[row]))
+            if len(fit):
+                stands[row] = others[fit[scores[fit].argmax()]]
+    return stands
 
 
 def _rejoined(pieces: Boxes, views: _Floats) -> Boxes:

@@ -77,7 +77,9 @@ class CocoWriter:
             ],
         }
         try:
-            write_whole(path, json.dumps(content, ensure_ascii=False, allow_nan=False).encode())
+            # A file name that is no UTF-8 is spelt with escapes, which in JSON are the escapes of JSON.
+            text = json.dumps(content, ensure_ascii=False, allow_nan=False)
+            write_whole(path, text.encode("utf-8", "backslashreplace"))
         except OSError as error:
             raise DataError(f"the annotations cannot be written to {path}: {error.strerror}") from error
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import cv2
 import numpy as np
@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 from sightline import image
 from sightline.boxes import areas
 from sightline.bundle.manifest import Locate, Manifest
+from sightline.runtime.looked import Link
 from sightline.runtime.reader import Reading
-from sightline.verdict import Defect
+from sightline.verdict import Defect, Policy
 
 _MOST = 200  # defects of a type; beyond it the map is no map of defects
 Region = tuple[NDArray[np.bool_], tuple[int, int]]
@@ -26,7 +27,8 @@ def defects_of(reading: Reading, manifest: Manifest) -> tuple[Defect, ...]:
 
     Types whose score reaches no threshold have none, and each that reaches one has one at least: without a box, and
     with the area of the whole frame, if neither the map nor a box says where. A region begins where the map reaches the
-    threshold of the verdict, and goes as far as it keeps above the edge (hysteresis, Canny 1986).
+    threshold of the verdict, and goes as far as it keeps above the edge (hysteresis, Canny 1986). Of more of a type
+    than can be told those that are too small to count are left out first, and then the least sure.
 
     Args:
         reading: What the model said.
@@ -39,7 +41,8 @@ def defects_of(reading: Reading, manifest: Manifest) -> tuple[Defect, ...]:
     for number, name in enumerate(manifest.classes):
         if reading.scores[number] >= manifest.policy.threshold(name).review:
             scale = manifest.input.mm_per_pixel
-            found += locator(reading, number, name, locate, scale) or [_somewhere(reading, number, name, scale)]
+            located = locator(reading, number, name, locate, manifest.policy, scale)
+            found += located or [_somewhere(reading, number, name, scale)]
     return tuple(sorted(found, key=lambda defect: -defect.score))
 
 
@@ -49,7 +52,9 @@ def _somewhere(reading: Reading, number: int, name: str, scale: float | None) ->
     return Defect(name, min(1.0, float(reading.scores[number])), area=area, area_mm2=_in_mm2(area, scale))
 
 
-def _boxes(reading: Reading, number: int, name: str, locate: Locate, scale: float | None) -> list[Defect]:
+def _boxes(
+    reading: Reading, number: int, name: str, locate: Locate, policy: Policy, scale: float | None
+) -> list[Defect]:
     boxes = reading.boxes
     if boxes is None:
         return []
@@ -58,26 +63,75 @@ def _boxes(reading: Reading, number: int, name: str, locate: Locate, scale: floa
     if not len(of_type):
         return []
     least = min(locate.peaks[name], float(of_type.scores.max()))  # of what reached a threshold the surest counts
-    defects = []
-    for row in np.argsort(-of_type.scores, kind="stable")[:_MOST]:
-        if of_type.scores[row] < least:
-            break
-        x1, y1, x2, y2 = map(float, of_type.corners[row])
-        area, score = (x2 - x1) * (y2 - y1), min(1.0, float(of_type.scores[row]))
-        defects.append(Defect(name, score, (x1, y1, x2, y2), area, _in_mm2(area, scale)))
+    sure = of_type.only(of_type.scores >= least)
+    sizes, defects = areas(sure.corners).tolist(), []
+    for row in _told_first(sizes, sure.scores.tolist(), policy):
+        x1, y1, x2, y2 = map(float, sure.corners[row])
+        score = min(1.0, float(sure.scores[row]))
+        defects.append(Defect(name, score, (x1, y1, x2, y2), sizes[row], _in_mm2(sizes[row], scale)))
     return defects
 
 
-def _regions(reading: Reading, number: int, name: str, locate: Locate, scale: float | None) -> list[Defect]:
+def _regions(
+    reading: Reading, number: int, name: str, locate: Locate, policy: Policy, scale: float | None
+) -> list[Defect]:
     heat = reading.place.heat_to_frame(reading.maps[number])
-    defects = []
-    for mask, (left, above) in regions(heat, float(reading.maps[number].max()), locate.peaks[name], locate.edges[name]):
+    found = list(scored_regions(reading, number, name, heat, policy, locate))
+    sizes, defects = [float(mask.sum()) for (mask, _), _ in found], []
+    for row in _told_first(sizes, [score for _, score in found], policy):
+        (mask, (left, above)), score = found[row]
         values = heat[above : above + mask.shape[0], left : left + mask.shape[1]][mask]
-        area, score = float(mask.sum()), float(min(1.0, values.max()))
         box = (float(left), float(above), float(left + mask.shape[1]), float(above + mask.shape[0]))
         contour = image.outline(mask, (left, above))
-        defects.append(Defect(name, score, box, area, _in_mm2(area, scale), contour, float(values.mean())))
-    return sorted(defects, key=lambda defect: -defect.score)[:_MOST]
+        in_mm2 = _in_mm2(sizes[row], scale)
+        defects.append(Defect(name, score, box, sizes[row], in_mm2, contour, float(values.mean())))
+    return defects
+
+
+def _told_first(sizes: Sequence[float], scores: Sequence[float], policy: Policy) -> list[int]:
+    """The numbers of the defects of a type that are told: those large enough first, then the surest."""
+    ranks = [(not policy.counts(size), -score) for size, score in zip(sizes, scores, strict=True)]
+    return sorted(range(len(ranks)), key=ranks.__getitem__)[:_MOST]
+
+
+def scored_regions(
+    reading: Reading, number: int, name: str, heat: NDArray[np.float32], policy: Policy, locate: Locate
+) -> Iterator[tuple[Region, float]]:
+    """The regions of a type that a frame shows, each with its score; none is below the threshold of the type.
+
+    Args:
+        reading: What the model said.
+        number: Of the type.
+        name: Of the type.
+        heat: (H, W), its map over the frame.
+        policy: Tells the threshold.
+        locate: Tells where regions begin and end, and how scores follow from maps.
+    """
+    link, review = Link.of(locate, (name,)), policy.threshold(name).review
+    highest, top = float(reading.maps[number].max()), float(heat.max())
+    for mask, (left, above) in regions(heat, highest, locate.peaks[name], locate.edges[name]):
+        peak = float(heat[above : above + mask.shape[0], left : left + mask.shape[1]][mask].max())
+        score = score_of(peak, top, reading, number, link)
+        yield (mask, (left, above)), score if link is None else max(score, review)
+
+
+def score_of(peak: float, top: float, reading: Reading, number: int, link: Link | None) -> float:
+    """The score of a region on the scale of the frame's score, which the highest region has itself.
+
+    Args:
+        peak: What the region reaches, of the map over the frame.
+        top: What that map reaches anywhere.
+        reading: What the model said.
+        number: Of the type.
+        link: Of that type alone; None if scores do not follow from maps, and then the peak is all that is known.
+    """
+    if link is None:
+        return min(1.0, peak)
+    frame = min(1.0, float(reading.scores[number]))
+    if peak >= top:
+        return frame
+    before = peak / _lowered(top, float(reading.maps[number].max()))
+    return min(frame, float(link.scores(np.array([before]))[0]))
 
 
 def regions(heat: NDArray[np.float32], highest: float, peak: float, edge: float) -> Iterator[Region]:
@@ -92,7 +146,7 @@ def regions(heat: NDArray[np.float32], highest: float, peak: float, edge: float)
     top = float(heat.max())
     if not top > 0:  # as it is where the map holds what is no number
         return
-    least = min(peak * max(top / max(highest, 1e-9), _LOWERED), top)
+    least = min(peak * _lowered(top, highest), top)
     inside = (heat >= min(edge, least)).astype(np.uint8)
     count, labels, stats, _ = cv2.connectedComponentsWithStats(inside, connectivity=8)
     for label in range(1, count):
@@ -101,6 +155,11 @@ def regions(heat: NDArray[np.float32], highest: float, peak: float, edge: float)
         mask = labels[at] == label
         if heat[at][mask].max() >= least:
             yield mask, (left, above)
+
+
+def _lowered(top: float, highest: float) -> float:
+    """What is left of a map's peaks over the frame, as a share, of what it reaches there and what it reached before."""
+    return max(top / max(highest, 1e-9), _LOWERED)
 
 
 def _in_mm2(area: float, scale: float | None) -> float | None:

@@ -65,13 +65,14 @@ def frame_of(bundle: Bundle, sample: Golden) -> Frame:
 
 
 def _compare(model: Model, classes: Sequence[str], sample: Golden, reading: Reading) -> float:
-    differences = np.abs(reading.scores - np.array(sample.scores, np.float32))
+    expected = sample.listed(classes)
+    differences = np.abs(reading.scores - np.array(expected, np.float32))
     worst = int(differences.argmax())  # the first NaN, if there is one
     difference = float(differences[worst])
     if difference <= model.tolerance:
         return difference
     raise BundleError(
-        f"{model.label}: the self test failed. {sample.file}: expected a score of {sample.scores[worst]:.6f} for "
+        f"{model.label}: the self test failed. {sample.file}: expected a score of {expected[worst]:.6f} for "
         f"{classes[worst]}, got {reading.scores[worst]:.6f}; the difference of {difference:.6f} is above "
         f"the tolerance of {model.tolerance:g}",
         hint="This processor or version of onnxruntime answers differently; do not inspect with it.",

@@ -37,11 +37,15 @@ class Link:
         scale, bias = np.array([locate.frame[name] for name in classes], np.float64).T
         return cls(scale, bias)
 
+    def only(self, number: int) -> Link:
+        """That of one type alone."""
+        return Link(self.scale[[number]], self.bias[[number]])
+
     def scores(self, highest: NDArray[np.floating]) -> _Floats:
         """The frame's scores (C,) of what its maps reach (C,)."""
         clear = np.clip(highest.astype(np.float64), _CLEAR, 1 - _CLEAR)
         answer = np.log(clear / (1 - clear)) * self.scale + self.bias
-        return np.asarray(1 / (1 + np.exp(-answer)), np.float32)
+        return np.asarray(np.exp(-np.logaddexp(0, -answer)), np.float32)
 
 
 def maps_looked_at(scores: _Floats, maps: _Floats, place: Place, link: Link) -> tuple[_Floats, _Floats]:

@@ -16,14 +16,13 @@ from sightline.boxes import Boxes
 from sightline.config import Preprocess
 from sightline.errors import ImageError
 from sightline.image import Blend, Place, Templates, View, Window
+from sightline.image.templates import is_itself
 from sightline.runtime.looked import Link, boxes_looked_at, maps_looked_at
 from sightline.runtime.session import Answer
 from sightline.verdict import Frame
 
 Model = Callable[[NDArray[np.uint8], NDArray[np.uint8] | None], Answer]
 """Frames uint8 (B, H, W, 3), and templates likewise or None, to an answer."""
-
-_SPARSE = 64  # every so many rows are compared first
 
 
 @dataclass(frozen=True, eq=False)
@@ -144,7 +143,9 @@ class Reader:
         boxes = image.merge(parts, tile, shape) if parts else None
         maps = blend.maps() if blend else np.zeros((0, 1, 1), np.float32)
         covered = (maps.shape[1] * stride, maps.shape[2] * stride)
-        return self._looked_at(np.concatenate(scores).max(0), maps, boxes, replace(view.place, covered=covered))
+        # Where tiles overlap, the peak of one of them alone is lost: the score is that of the map that defects lie on.
+        of_frame = np.concatenate(scores).max(0) if self._link is None else self._link.scores(maps.max((1, 2)))
+        return self._looked_at(of_frame, maps, boxes, replace(view.place, covered=covered))
 
 
 def _refuse_template(frame: Frame) -> None:
@@ -155,14 +156,8 @@ def _refuse_template(frame: Frame) -> None:
 
 
 def _refuse_itself(frame: Frame) -> None:
-    """Refuses a frame that came with itself as its template, from which nothing can differ.
-
-    No camera takes the same picture twice to the bit.
-    """
-    if frame.template is None or frame.template.shape != frame.image.shape:
-        return
-    some = np.s_[::_SPARSE]
-    if np.array_equal(frame.image[some], frame.template[some]) and np.array_equal(frame.image, frame.template):
+    """Refuses a frame that came with itself as its template."""
+    if frame.template is not None and is_itself(frame.image, frame.template):
         raise ImageError(
             "the template is the frame itself, pixel by pixel: expected another picture, of a part without a defect"
         )

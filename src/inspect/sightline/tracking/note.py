@@ -24,7 +24,7 @@ def of_bundle(bundle: Bundle) -> str:
         groups = f"intervals at 95 %, over {max(m.count for m in measured)} groups of the test part"
     else:
         first, groups = "Nothing was measured: the test part is empty.", "no intervals"
-    good = "knows good parts" if manifest.policy.good_known else "has seen no good part"
+    good = "can answer OK" if manifest.policy.good_known else "never answers OK, for it has seen no good part"
     exported = f"{parity.largest_score_difference:.1e} at most, {parity.verdict_flips} verdicts changed"
     digest = f"SHA-256 `{bundle.digest[:12]}`, made in `{origin.run}`"
     lines = [

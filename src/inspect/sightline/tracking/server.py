@@ -31,7 +31,6 @@ NOTE, USER = "mlflow.note.content", "mlflow.user"
 VIEW = "sightline"
 """The key of the view that `Server.arrange` offers."""
 
-_CHOSEN_BY = "best/validate/loss"  # as training picks the epoch
 _SETTINGS = ("model.backbone", "input.height", "train.epochs", "train.learning_rate", "seed")  # columns of that view
 _KIND = {"mlflow.experimentKind": "custom_model_development"}  # else MLflow's pages are those for chat bots
 
@@ -104,17 +103,22 @@ class Server:
             self._datasets([event for event in events if isinstance(event, DatasetPart)])
             self._artifacts([event.path for event in events if isinstance(event, Artifact)], artifacts)
 
-    def arrange(self, figures: Sequence[str]) -> None:
+    def arrange(self, figures: Sequence[str], *, by: str, ascending: bool) -> None:
         """Offers a view of the experiment's runs that tells them apart, those first that did best on the validate part.
 
         The test part's figures are shown and do not decide: a run that is chosen by them has no honest figure left.
 
         MLflow's own table shows no figure and no setting until someone picks columns. It keeps a view that one person
         shares with others in this tag; a version that knows it not shows its own table.
+
+        Args:
+            figures: Of the test part.
+            by: The figure of the validate part that runs are ordered by.
+            ascending: Whether less of it is better.
         """
-        names = [f"metrics.`{allowed(figure)}`" for figure in (_CHOSEN_BY, *figures)]
+        names = [f"metrics.`{allowed(figure)}`" for figure in (by, *figures)]
         columns = ["attributes.`Models`", *names, *(f"params.`{name}`" for name in _SETTINGS)]
-        state = {"selectedColumns": columns, "orderByKey": names[0], "orderByAsc": True}
+        state = {"selectedColumns": columns, "orderByKey": names[0], "orderByAsc": ascending}
         with reaching(self.uri):
             self.client.set_experiment_tag(self.experiment_id, f"mlflow.sharedViewState.{VIEW}", json.dumps(state))
 

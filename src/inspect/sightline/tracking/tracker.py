@@ -171,7 +171,8 @@ class Tracker:
             return
         server.send([Tags(values={NOTE: note.of_bundle(bundle)})], self._run.artifacts)
         if figures := [f"test/{metric.name}" for metric in bundle.manifest.headline]:
-            server.arrange(figures)
+            overlap = bundle.manifest.method == "segment"  # as training picks the epoch
+            server.arrange(figures, by=f"best/validate/{'miou' if overlap else 'loss'}", ascending=not overlap)
         sent.version = registry.publish(server, bundle, self._model, self._settings.alias)
         sent.bundle = bundle.digest
 

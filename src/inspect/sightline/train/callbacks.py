@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import sys
 import time
+from collections.abc import Mapping
 from typing import Any, cast
 
 import torch
@@ -22,7 +23,7 @@ from sightline.train.origin import origin
 
 BEST, LAST = "best.pt", "last.ckpt"
 
-_JUDGED_BY = "validate/loss"
+_Merit = tuple[float, float]  # larger is better
 
 
 class Keeper(Callback):
@@ -38,12 +39,12 @@ class Keeper(Callback):
     def __init__(self, run: RunFolder) -> None:
         self._run = run
         self._load = Load(run.path)
-        self._best_loss, self._best_epoch, self._finished = math.inf, -1, False
+        self._best, self._best_epoch, self._finished = (-math.inf, -math.inf), -1, False
 
     @override
     def on_load_checkpoint(self, trainer: Trainer, learner: LightningModule, checkpoint: dict[str, Any]) -> None:
         """Remembers the best epoch so far."""
-        self._best_loss, self._best_epoch = checkpoint["run"]["best_loss"], checkpoint["run"]["best_epoch"]
+        self._best, self._best_epoch = tuple(checkpoint["run"]["best"]), checkpoint["run"]["best_epoch"]
 
     @override
     def on_save_checkpoint(self, trainer: Trainer, learner: LightningModule, checkpoint: dict[str, Any]) -> None:
@@ -51,7 +52,7 @@ class Keeper(Callback):
         checkpoint["run"] = {
             **origin(self._run),
             "events": len(self._run.events()),
-            "best_loss": self._best_loss,
+            "best": self._best,
             "best_epoch": self._best_epoch,
             "epochs": trainer.current_epoch + 1,
             "finished": self._finished,
@@ -67,15 +68,16 @@ class Keeper(Callback):
         learner = _learner(learner)
         learner.sum_up()
         epoch, settings = trainer.current_epoch, self._run.recipe.train
-        if not all(math.isfinite(value) for value in (learner.figures["train/loss"], self._loss(learner))):
+        reached = merit(learner.figures)
+        if not all(math.isfinite(value) for value in (learner.figures["train/loss"], *reached)):
             raise TrainError(
                 f"the loss is no number any more in epoch {epoch + 1}",
                 hint="Lower train.learning_rate, raise train.warmup, or set train.precision to 32.",
             )
         best: dict[str, float] = {}
-        if _JUDGED_BY not in learner.figures or self._loss(learner) < self._best_loss:
+        if "validate/loss" not in learner.figures or reached > self._best:
             best = {f"best/{name}": value for name, value in learner.figures.items() if name.startswith("validate/")}
-            self._best_loss, self._best_epoch = self._loss(learner), epoch
+            self._best, self._best_epoch = reached, epoch
             content = {"network": learner.judged.state_dict(), "epoch": epoch, "figures": learner.figures}
             checkpoint.save(content | {"run": origin(self._run)}, self._run.checkpoints / BEST)
         self._run.metrics(learner.figures | best | self._load.figures(), step=epoch)
@@ -84,9 +86,13 @@ class Keeper(Callback):
         self._finished = stopped or epoch + 1 == settings.epochs
         trainer.save_checkpoint(self._run.checkpoints / LAST)
 
-    @staticmethod
-    def _loss(learner: Learner) -> float:
-        return learner.figures.get(_JUDGED_BY, learner.figures["train/loss"])
+
+def merit(figures: Mapping[str, float]) -> _Merit:
+    """How good an epoch is, larger is better: by how regions overlap, where a task tells it, and by the loss.
+
+    A network that grows too sure of itself, which calibration mends, outlines better for long while its loss rises.
+    """
+    return figures.get("validate/miou", 0.0), -figures.get("validate/loss", figures["train/loss"])
 
 
 class Seeds(Callback):

@@ -11,7 +11,7 @@ from sightline.config import Preprocess
 from sightline.config.localise import Localise
 from sightline.config.recipe import Data
 from sightline.config.template import Template
-from sightline.dataset.check import doubts, facts, faults, localising, notes, regions, templates
+from sightline.dataset.check import doubts, facts, faults, localising, notes, paired, regions, templates
 from sightline.dataset.check.doubts import FEWEST_IN_TEST
 from sightline.dataset.check.found import Found
 from sightline.dataset.check.marked import look
@@ -72,10 +72,10 @@ def check(
         errors=(
             *faults.faults(found),
             *regions.faults(found),
-            *(templates.faults(found.templates) if found.templates else ()),
+            *paired.faults(found),
             *localising.faults(found),
         ),
-        warnings=(*doubts.doubts(found), *regions.doubts(found), *localising.doubts(found)),
+        warnings=(*doubts.doubts(found), *regions.doubts(found), *paired.doubts(found), *localising.doubts(found)),
         notes=(*notes.own_folders(left_out), *notes.notes(found), *localising.notes(found)),
         unreadable=scan.unreadable | scan.unfit,
         twins=facts.pairs(found),

@@ -82,6 +82,13 @@ def _doubtful(found: Found) -> Iterator[str]:
     empty = [file.sample.mask or "" for file in found.scan.files if file.mask_empty]
     if empty:
         yield f"{len(empty):,} masks of defective images are empty: {listed(empty)}"
+    blurred = [file.sample.mask or "" for file in found.scan.files if file.mask_blurred]
+    if blurred:
+        yield (
+            f"{len(blurred):,} masks hold many values between 0 and their highest, and whatever is not 0 counts as "
+            f"marked, so that defects seem larger than they are: {listed(blurred)}; save masks with two levels, as PNG "
+            "and at no time as JPEG"
+        )
     mixed = [rows for rows in found.together if len({s.labels for s in rows}) > 1]
     if mixed:
         example = ", ".join(f"{s.path} ({' + '.join(s.names)})" for s in mixed[0][:NAMED])

@@ -12,6 +12,7 @@ from sightline.boxes import Boxes, joined
 from sightline.dataset.check.found import Found
 from sightline.dataset.check.marked import Marked, sides
 from sightline.dataset.check.rows import counted, listed
+from sightline.dataset.marks import MOST_TYPES
 from sightline.dataset.report import Quantiles, Sizes
 from sightline.index import Sample, Split
 
@@ -48,6 +49,12 @@ def _quantiles(values: NDArray[np.float32]) -> Quantiles | None:
 def faults(found: Found) -> Iterator[str]:
     """What leaves nothing to learn from."""
     if found.localise is None:
+        return
+    if len(found.index.classes) > MOST_TYPES:
+        yield (
+            f"expected at most {MOST_TYPES} types of defect where it is learned where they are, found "
+            f"{len(found.index.classes):,}: make them fewer with data.rename, or leave some out with data.ignore"
+        )
         return
     wrong = [one.fault for one in found.marked if one.fault]
     if wrong:

@@ -1,22 +1,17 @@
-"""Whether each image has a template, and one that fits it."""
+"""Which template each image has, and which images do not fit theirs."""
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
-from sightline import image
 from sightline.config import Preprocess
 from sightline.config.template import Template
-from sightline.dataset.check.rows import by, counted, listed
+from sightline.dataset.check.rows import by
 from sightline.dataset.fitting import refused, region_fault
-from sightline.dataset.scan import Progress
+from sightline.dataset.scan import Progress, Scan, Scanned, scan
 from sightline.dataset.views import Views, variant_files, variant_of
-from sightline.errors import ImageError
 from sightline.index import Index, Sample
 
 _OWN = "name each image's own in a column (data.reader.template_column), or the variants' in template.variants"
@@ -28,36 +23,31 @@ class TemplatesFound:
     """What was found of the images' templates.
 
     Attributes:
+        settings: The recipe's section.
         lacking: Why an image has none, and what to do -> the images.
         unreadable: Why a file cannot be read, one each.
         sizes: Path of an image -> height and width of its template, where that is known.
         misfits: Images of another size than their template, each with both sizes; none where they are aligned.
         variants: Variant -> height and width of its template.
-        themselves: Images whose template is the image itself, or a copy of its file.
+        own: Path of an image -> what the file of the template holds that came with it.
     """
 
+    settings: Template
     lacking: Mapping[str, list[Sample]]
     unreadable: tuple[str, ...]
     sizes: Mapping[str, tuple[int, int]]
     misfits: tuple[str, ...]
     variants: Mapping[str, tuple[int, int]]
-    themselves: tuple[str, ...]
-
-
-class _Picture(NamedTuple):
-    size: tuple[int, int]
-    digest: str
+    own: Mapping[str, Scanned]
 
 
 def of(index: Index, preprocess: Preprocess, template: Template) -> TemplatesFound:
     """Looks for the template of each image, as the edge would choose it, and into each file once."""
     variants = variant_files(template)
     choices = {s.path: _file(s, index, template, variants, aligned=preprocess.align is not None) for s in index.samples}
-    files = sorted({choice for choice in choices.values() if isinstance(choice, Path)} | {*variants.values()})
-    with ThreadPoolExecutor() as pool:
-        found = dict(zip(files, pool.map(_looked_into, files), strict=True))
-    read = {file: picture for file, picture in found.items() if isinstance(picture, _Picture)}
-    held = {name: read[file].size for name, file in variants.items() if file in read}
+    looked = _looked_into({choice for choice in choices.values() if isinstance(choice, Path)} | {*variants.values()})
+    read = {Path(file.sample.path): file for file in looked.files}
+    held = {name: _shape(read[file]) for name, file in variants.items() if file in read}
     sizes = {path: size for path, choice in choices.items() if (size := _size(choice, read, held)) is not None}
     misfits = [
         f"{s.path} is {s.width} x {s.height} pixels, its template {size[1]} x {size[0]}"
@@ -65,14 +55,13 @@ def of(index: Index, preprocess: Preprocess, template: Template) -> TemplatesFou
         if (size := sizes.get(s.path, (s.height, s.width))) != (s.height, s.width)
     ]
     return TemplatesFound(
+        settings=template,
         lacking=by((choice, s) for s in index.samples if isinstance(choice := choices[s.path], str)),
-        unreadable=tuple(f"{file}: {reason}" for file, reason in found.items() if isinstance(reason, str)),
+        unreadable=tuple(f"{file}: {reason}" for file, reason in looked.unreadable.items()),
         sizes=sizes,
         misfits=() if preprocess.align else tuple(misfits),
         variants=held,
-        themselves=tuple(
-            s.path for s in index.samples if s.template and _is_itself(s, read.get(index.root / s.template))
-        ),
+        own={s.path: read[file] for s in index.samples if s.template and (file := index.root / s.template) in read},
     )
 
 
@@ -110,24 +99,6 @@ def unfit(
     return refused(views, rows, progress=progress)
 
 
-def faults(found: TemplatesFound) -> Iterator[str]:
-    """What keeps images and templates from being brought together."""
-    if found.unreadable:
-        yield f"templates cannot be read: {listed(found.unreadable)}"
-    for reason, rows in found.lacking.items():
-        count = counted(len(rows), "image has", "images have")
-        yield f"{count} no template: {listed([s.path for s in rows])}; {reason}"
-    if found.misfits:
-        count = counted(len(found.misfits), "image differs", "images differ")
-        yield f"{count} in size from the template: {listed(found.misfits)}; input.align brings them together"
-    if found.themselves:
-        count = counted(len(found.themselves), "image is its own template", "images are their own templates")
-        yield (
-            f"{count}, or a copy of it, so that nothing could differ: {listed(found.themselves)}; expected another "
-            "picture, of a part without a defect"
-        )
-
-
 def _file(
     sample: Sample, index: Index, template: Template, variants: Mapping[str, Path], *, aligned: bool
 ) -> Path | str | None:
@@ -148,25 +119,21 @@ def _file(
     return None if template.choose == "match" and aligned else _NAMED
 
 
-def _looked_into(file: Path) -> _Picture | str:
-    """What a picture's file holds, or why it cannot be read."""
-    try:
-        data = image.read_bytes(file, name=file.name)
-        height, width = image.decode(data, name=file.name).shape[:2]
-    except ImageError as error:
-        return error.message.removeprefix(f"{file.name}: ")
-    return _Picture((height, width), hashlib.sha256(data).hexdigest())
+def _looked_into(files: Iterable[Path]) -> Scan:
+    """What the files of templates hold, each under its path."""
+    return scan(Index.build(Path(), [Sample(path=str(file)) for file in files]))
+
+
+def _shape(file: Scanned) -> tuple[int, int]:
+    """Height and width."""
+    return file.sample.height, file.sample.width
 
 
 def _size(
-    choice: Path | str | None, read: Mapping[Path, _Picture], variants: Mapping[str, tuple[int, int]]
+    choice: Path | str | None, read: Mapping[Path, Scanned], variants: Mapping[str, tuple[int, int]]
 ) -> tuple[int, int] | None:
     """Height and width of an image's template: where it is chosen by fitting, if all are of one size."""
     if choice is None:
         sizes = set(variants.values())
         return sizes.pop() if len(sizes) == 1 else None
-    return read[choice].size if isinstance(choice, Path) and choice in read else None
-
-
-def _is_itself(sample: Sample, template: _Picture | None) -> bool:
-    return sample.template == sample.path or (template is not None and template.digest == sample.digest)
+    return _shape(read[choice]) if isinstance(choice, Path) and choice in read else None

@@ -107,17 +107,25 @@ def detect(root: Path) -> Reader:
     """Tells a folder's layout by what lies in it, and warns of annotations that it does not use.
 
     Raises:
-        DataError: No layout fits, or more than one does.
+        DataError: No layout fits, more than one does, or annotations are broken: their images would be labelled by
+            something else.
     """
     _refuse_no_folder(root)
     root = root.absolute()
     try:
         found = _detected(root)
     except DataError as error:
-        more = [told for fault, told in unused_annotations(root).items() if fault not in error.message]
+        unused = unused_annotations(root, by_content=True)
+        more = [one.told for one in unused if one.fault not in error.message]
         raise DataError("\n".join([error.message, *more]), hint=error.hint) from error
-    for told in unused_annotations(root, getattr(found, "file", "")).values():
-        logger.warning("%s", told)
+    by_content = found.kind in _WHEN_NOTHING_ELSE_FITS
+    unused = unused_annotations(root, getattr(found, "file", ""), by_content=by_content)
+    if broken := [one.told for one in unused if one.broken]:
+        raise DataError(
+            "\n".join(broken), hint=f"To read the images without it, state the reader: `data.reader.kind={found.kind}`."
+        )
+    for one in unused:
+        logger.warning("%s", one.told)
     return found
 
 

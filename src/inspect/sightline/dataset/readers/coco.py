@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from sightline import MAX_IMAGE_PIXELS
 from sightline.config.explain import shown
 from sightline.config.readers import CocoReader
 from sightline.dataset.readers.layout import Layout, clean_path, counted, folder_of, listed, logger, read_text
@@ -21,8 +22,10 @@ from sightline.index import Box, Polygon, Sample
 
 _Number = Annotated[float, Field(allow_inf_nan=False)]
 _APART = 1.0  # pixels between a box and its outlines that rounding may leave
-_Side = Annotated[int, Field(ge=0)]
+_Side = Annotated[int, Field(ge=0, le=MAX_IMAGE_PIXELS)]
 _Id = int | str
+
+_MEND = "Mend the annotation; a box is x, y, width, height."
 
 _PLACES = ("*.json", "annotations/*.json", "*/_annotations.coco.json")
 
@@ -177,7 +180,7 @@ def _sample(path: str, image: _Image, annotations: Sequence[tuple[str, _Annotati
             continue
         if annotation.bbox:
             x, y, width, height = annotation.bbox
-            boxes.append(box((x, y, x + width, y + height), label, size, where=where))
+            boxes.append(box((x, y, x + width, y + height), label, size, where=where, hint=_MEND))
             _refuse_apart(boxes[-1], drawn, annotation, where)
         elif drawn:
             boxes.append(box(around(drawn), label, size, where=where))
@@ -199,7 +202,7 @@ def _refuse_apart(one: Box, drawn: Sequence[Polygon], annotation: _Annotation, w
         raise DataError(
             f"{where} (id {shown(annotation.id)}): expected a box around its outlines, which lie within "
             f"{x1:g}, {y1:g}, {x2:g}, {y2:g}; got one within {one.x1:g}, {one.y1:g}, {one.x2:g}, {one.y2:g}",
-            hint="Mend the annotation; a box is x, y, width, height.",
+            hint=_MEND,
         )
 
 

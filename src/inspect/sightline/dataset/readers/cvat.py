@@ -17,7 +17,7 @@ from sightline.dataset.readers.layout import (
     folder_of,
     logger,
 )
-from sightline.dataset.readers.markup import finite, read_xml
+from sightline.dataset.readers.markup import finite, read_xml, side
 from sightline.dataset.readers.runlength import decode
 from sightline.dataset.within import around, box, polygon
 from sightline.errors import DataError
@@ -58,7 +58,7 @@ class Cvat(Layout[CvatReader]):
         Raises:
             DataError: There are several, or the first image is nowhere below the root.
         """
-        files = [path for path in sorted(root.glob("*.xml")) if _begins_well(path)]
+        files = [path for path in sorted(root.glob("*.xml")) if begins_well(path)]
         if len(files) > 1:
             raise DataError(
                 f"{root} holds several files of CVAT's: {', '.join(path.name for path in files)}",
@@ -76,7 +76,17 @@ def fault(file: Path) -> str:
     return ""
 
 
-def _begins_well(path: Path) -> bool:
+def is_damaged(file: Path) -> bool:
+    """Whether a file cannot be parsed at all."""
+    try:
+        read_xml(file, _TOP, hint="")
+    except DataError as error:
+        return error.__cause__ is not None
+    return False
+
+
+def begins_well(path: Path) -> bool:
+    """Whether a file begins as CVAT's do, whatever comes then."""
     try:
         with path.open("rb") as file:
             return not path.name.startswith(".") and bool(_BEGINS.search(file.read(_HEAD)))
@@ -115,7 +125,7 @@ def _place(folder: Path, name: str, subset: str) -> Path:
 
 
 def _sample(path: str, item: ET.Element, where: str, pointed: Counter[str]) -> Sample:
-    size = (_whole(item, "width", where, 0), _whole(item, "height", where, 0))
+    size = (side(item.get("width"), "width", where), side(item.get("height"), "height", where))
     labels, boxes, polygons = set[str](), list[Box](), list[Polygon]()
     for number, mark in enumerate(item, start=1):
         here = f"{where}, {mark.tag} (mark {number})"
@@ -125,7 +135,8 @@ def _sample(path: str, item: ET.Element, where: str, pointed: Counter[str]) -> S
         labels.add(label)
         if mark.tag in _WITHOUT_AREA:
             pointed[mark.tag] += 1
-        drawn = [polygon(one, label, size, where=here) for one in _outlines(mark, here)]
+        handles = _handles(mark, here)
+        drawn = [polygon(one, label, size, where=here, handles=handles) for one in _outlines(mark, here)]
         polygons += drawn
         if drawn:
             boxes.append(box(around(drawn), label, size, where=here))
@@ -147,6 +158,14 @@ def _outlines(mark: ET.Element, where: str) -> list[list[float]]:
     return _DRAWN[mark.tag](mark, where) if mark.tag in _DRAWN else []
 
 
+def _handles(mark: ET.Element, where: str) -> list[float] | None:
+    """The box that was drawn inside the image, and turned then: x1, y1, x2, y2; None of all that is not turned."""
+    if mark.tag == "ellipse":
+        x, y, rx, ry = _axes(mark, where)
+        return [x - abs(rx), y - abs(ry), x + abs(rx), y + abs(ry)]
+    return _corners(mark, where) if mark.tag == "box" else None
+
+
 def _corners(mark: ET.Element, where: str) -> list[float]:
     return [_number(mark, name, where) for name in ("xtl", "ytl", "xbr", "ybr")]
 
@@ -158,25 +177,26 @@ def _turned_box(mark: ET.Element, where: str) -> list[float]:
 
 def _polygon(mark: ET.Element, where: str) -> list[list[float]]:
     text = _text(mark, "points", where)
-    try:
-        points = [tuple(map(float, point.split(","))) for point in text.split(";")]
-    except ValueError:
-        points = [()]
+    points = [point.split(",") for point in text.split(";")]
     if any(len(point) != 2 for point in points):
         raise DataError(f"{where}: points: expected x,y;x,y;… got {shown(text)}", hint="Mend the annotation.")
-    return [[value for point in points for value in point]]
+    return [[finite(value, "points", where) for point in points for value in point]]
 
 
 def _ellipse(mark: ET.Element, where: str) -> list[list[float]]:
-    x, y, rx, ry = (_number(mark, name, where) for name in ("cx", "cy", "rx", "ry"))
+    x, y, rx, ry = _axes(mark, where)
     return [ellipse((x, y), (rx, ry), _number(mark, "rotation", where, 0))]
+
+
+def _axes(mark: ET.Element, where: str) -> list[float]:
+    return [_number(mark, name, where) for name in ("cx", "cy", "rx", "ry")]
 
 
 def _mask(mark: ET.Element, where: str) -> list[list[float]]:
     left, top, width, height = (_whole(mark, name, where) for name in ("left", "top", "width", "height"))
     text = _text(mark, "rle", where)
     try:
-        counts = [int(count) for count in text.split(",")]
+        counts = [int(count) for count in text.replace("_", "?").split(",")]  # Python reads 1_0 as 10
     except ValueError as error:
         raise DataError(f"{where}: rle: expected whole numbers, got {shown(text)}", hint="Export it again.") from error
     return outlines(decode(counts, (height, width), by_column=False, where=where), (left, top))
@@ -196,8 +216,8 @@ def _text(item: ET.Element, name: str, where: str) -> str:
     return text
 
 
-def _whole(item: ET.Element, name: str, where: str, default: float | None = None) -> int:
-    return round(_number(item, name, where, default))
+def _whole(item: ET.Element, name: str, where: str) -> int:
+    return round(_number(item, name, where))
 
 
 def _number(item: ET.Element, name: str, where: str, default: float | None = None) -> float:

@@ -15,7 +15,7 @@ from typing import Annotated
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from sightline import image
+from sightline import MAX_IMAGE_PIXELS, image
 from sightline.config.explain import shown
 from sightline.config.readers import LabelmeReader
 from sightline.dataset.readers.forms import ellipse
@@ -56,8 +56,8 @@ class _File(_Part):
     shapes: list[_Shape]
     flags: dict[str, bool] | None = None  # of the whole image
     image: str = Field(alias="imagePath")
-    width: int | None = Field(None, ge=0, alias="imageWidth")
-    height: int | None = Field(None, ge=0, alias="imageHeight")
+    width: int | None = Field(None, ge=0, le=MAX_IMAGE_PIXELS, alias="imageWidth")
+    height: int | None = Field(None, ge=0, le=MAX_IMAGE_PIXELS, alias="imageHeight")
 
 
 class Labelme(Layout[LabelmeReader]):
@@ -175,7 +175,11 @@ def _sample(path: str, file: Path, content: _File, pointed: Counter[str]) -> Sam
         if kind == "rectangle":
             boxes.append(box(_corners(shape, where), shape.label, size, where=where))
             continue
-        drawn = [polygon(outline, shape.label, size, where=where) for outline in _outlines(shape, kind, where)]
+        handles = [value for point in shape.points for value in point] if kind == "circle" else None
+        drawn = [
+            polygon(outline, shape.label, size, where=where, handles=handles)
+            for outline in _outlines(shape, kind, where)
+        ]
         polygons += drawn
         if drawn:
             boxes.append(box(around(drawn), shape.label, size, where=where))

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import NoReturn
 from xml.etree import ElementTree as ET
 
+from sightline import MAX_IMAGE_PIXELS
 from sightline.config.explain import shown
 from sightline.dataset.readers.layout import read_text
 from sightline.errors import DataError
@@ -59,9 +60,29 @@ def finite(text: str | None, name: str, where: object, default: float | None = N
     if text is None and default is not None:
         return default
     try:
-        value = float(text or "")
+        value = float((text or "").replace("_", "?"))  # Python reads 1_0 as 10
     except ValueError:
         value = math.nan
     if not math.isfinite(value):
         raise DataError(f"{where}: {name}: expected a number, got {shown(text)}", hint="Mend the annotation.")
     return value
+
+
+def side(text: str | None, name: str, where: object) -> int:
+    """The width or height of an image that an annotation states, in pixels; 0 if nothing is written.
+
+    Args:
+        text: As written; None if nothing is.
+        name: What it is called there, for the error message.
+        where: The file and entry, for the error message.
+
+    Raises:
+        DataError: It is no number, or none that an image can have.
+    """
+    value = finite(text, name, where, 0)
+    if not 0 <= value <= MAX_IMAGE_PIXELS:
+        raise DataError(
+            f"{where}: {name}: expected pixels, 0 to {MAX_IMAGE_PIXELS:,}, got {shown(text)}",
+            hint="State the size of the image.",
+        )
+    return round(value)

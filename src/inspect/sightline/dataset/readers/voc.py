@@ -6,9 +6,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
+from sightline.config.explain import shown
 from sightline.config.readers import VocReader
 from sightline.dataset.readers.layout import Layout, counted, images, listed, refuse_shared, subfolders, walk
-from sightline.dataset.readers.markup import finite, read_xml
+from sightline.dataset.readers.markup import finite, read_xml, side
 from sightline.dataset.within import box
 from sightline.errors import DataError
 from sightline.index import Box, Sample
@@ -19,6 +20,7 @@ _KNOWN = (
     VocReader(kind="voc", images="IMAGES", annotations="ANNOTATIONS"),
 )
 _CORNERS = ("xmin", "ymin", "xmax", "ymax")
+_ELEMENTS = frozenset({"folder", "filename", "path", "source", "owner", "size", "segmented", "object"})
 
 
 class Voc(Layout[VocReader]):
@@ -75,7 +77,13 @@ def _marked(file: Path) -> tuple[tuple[int, int], tuple[Box, ...]]:
     VOC counts pixels from 1 and takes xmax and ymax in.
     """
     root = read_xml(file, "annotation", hint="Remove the file if it is no annotation, or annotate its image again.")
-    size = (round(_number(root, "size/width", file, 0)), round(_number(root, "size/height", file, 0)))
+    if len(root) and not any(item.tag in _ELEMENTS for item in root):
+        raise DataError(
+            f"{file}: expected a VOC annotation with elements such as filename, size and object, found "
+            f"{listed([shown(item.tag) for item in root], 3)}",
+            hint="Remove the file if it is of something else, or annotate its image again.",
+        )
+    size = (_side(root, "size/width", file), _side(root, "size/height", file))
     boxes = []
     for number, item in enumerate(root.iter("object"), start=1):
         where = f"{file}, object {number}"
@@ -87,5 +95,9 @@ def _marked(file: Path) -> tuple[tuple[int, int], tuple[Box, ...]]:
     return size, tuple(boxes)
 
 
-def _number(element: ET.Element, place: str, where: object, default: float | None = None) -> float:
-    return finite(element.findtext(place), place, where, default)
+def _side(element: ET.Element, place: str, where: object) -> int:
+    return side(element.findtext(place), place, where)
+
+
+def _number(element: ET.Element, place: str, where: object) -> float:
+    return finite(element.findtext(place), place, where)

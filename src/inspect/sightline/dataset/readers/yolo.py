@@ -28,6 +28,7 @@ from sightline.index import Box, Polygon, Sample
 
 _IMAGES, _LABELS = "images", "labels"
 _NAMES = "classes.txt"  # tools leave it beside the labels too
+_MEND = "Mend the line; a box is x and y of its centre, then its width and height."
 _SLACK = 0.01  # tools round, so that shapes at the edge reach a little over it
 
 
@@ -116,6 +117,7 @@ class _DataFile(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     names: dict[int, str]
+    nc: int | None = None
 
     @field_validator("names", mode="before")
     @classmethod
@@ -136,12 +138,19 @@ def _names(file: Path) -> dict[int, str]:
     if twice:
         raise DataError(f"{file}, line {twice.line}: {'.'.join(twice.path)}: {twice.text}")
     try:
-        return _DataFile.model_validate(document.value).names
+        content = _DataFile.model_validate(document.value)
     except ValidationError as error:
+        reason = error.errors()[0]
         raise DataError(
-            f"{file}: names: {error.errors()[0]['msg']}",
+            f"{file}: {next(iter(reason['loc']), 'names')}: {reason['msg']}",
             hint="Expected `names: [scratch, dent]` or `names: {0: scratch, 1: dent}`.",
         ) from error
+    if content.nc not in (None, len(content.names)):
+        raise DataError(
+            f"{file}: expected as many names as nc says, {shown(content.nc)}, got {len(content.names):,}",
+            hint="Name every class, or mend nc.",
+        )
+    return content.names
 
 
 def _shape(line: str, names: dict[int, str], where: str) -> _Shape:
@@ -188,5 +197,5 @@ def _in_pixels(shapes: list[_Shape], path: Path) -> tuple[tuple[Box, ...], tuple
         else:
             polygons.append(polygon(pixels, label, size, where=where))
             corners = around(polygons[-1:])
-        boxes.append(box(corners, label, size, where=where))
+        boxes.append(box(corners, label, size, where=where, hint=_MEND))
     return tuple(boxes), tuple(polygons)

@@ -169,7 +169,6 @@ def _begin(last: nn.Module, types: int) -> None:
 
     It would else spend its first hundreds of steps on nothing but the many sound places.
     """
-    bias, weight = last.get_parameter("bias"), last.get_parameter("weight")
-    nn.init.normal_(weight, std=0.01)
+    bias = last.get_parameter("bias")
     nn.init.zeros_(bias)
     nn.init.constant_(bias[:types], math.log(_PRIOR / (1 - _PRIOR)))

@@ -34,7 +34,9 @@ class Detection(LocalTask):
 
     def network(self) -> Dense:
         """Logits of the types, and sides of the box, of each place."""
-        return build(self._run.recipe, len(self.classes), beside=SIDES)
+        network = build(self._run.recipe, len(self.classes), beside=SIDES)
+        nn.init.normal_(network.head[-1].get_parameter("weight"), std=0.01)  # so that no place begins with a box
+        return network
 
     def loss(self, network: nn.Module, batch: Batch) -> Tensor:
         """Of types and boxes together."""

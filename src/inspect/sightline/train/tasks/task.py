@@ -55,5 +55,8 @@ class Task(Protocol):
         ...
 
     def figures(self, answers: Sequence[tuple[Tensor, ...]]) -> dict[str, float]:
-        """Figures of a part from all that was kept of it, ``loss`` among them; the epoch of the lowest is taken."""
+        """Figures of a part from all that was kept of it, ``loss`` among them.
+
+        The epoch of the highest ``miou`` is taken, or of the lowest loss if there is none.
+        """
         ...
