@@ -98,3 +98,9 @@ def test_the_link_of_a_manifest_is_the_sigmoid_of_the_scaled_logit(value, scale,
     expected = sigmoid(scale * np.log(value / (1 - value)) + bias)
     assert found.scores(np.array([value]))[0] == pytest.approx(expected, abs=1e-5)
     assert Link.of(locate.model_copy(update={"frame": {}}), ("dent",)) is None
+
+
+def test_what_maps_reach_and_the_scores_of_frames_follow_from_each_other():
+    link = Link(np.array([0.5, 2.0]), np.array([1.0, -0.3]))
+    highest = np.array([0.2, 0.7])
+    np.testing.assert_allclose(link.highest(link.scores(highest)), highest, rtol=1e-5)

@@ -104,7 +104,8 @@ class TestTiles:
         reading, expected, _ = seen
         heat = reading.place.heat_to_frame(reading.maps[0])
         assert heat.shape == self.SHAPE
-        found = list(regions(heat, float(heat.max()), 0.6, 0.3))
+        top = float(heat.max())
+        found = list(regions(heat, top, top, 0.6, 0.3))
         assert len(found) == len(expected)
         for left, top, right, bottom in expected.astype(int):
             assert heat[top:bottom, left:right].max() > 0.6

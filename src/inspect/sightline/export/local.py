@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit, logit
+from scipy.special import logit
 from torch import Tensor, nn
 
 from sightline.bundle.manifest import Locate, Manifest, Metric
@@ -68,8 +68,7 @@ def _outlined(network: Dense, run: RunFolder, sweeper: Sweeper) -> Answer:
 
     def locate(policy: Policy) -> Locate:
         limits = np.array([policy.threshold(name).review for name in classes])
-        highest = expit((logit(np.clip(limits, _CLEAR, 1 - _CLEAR)) - link.bias) / link.scale).clip(_CLEAR, 1)
-        peaks = dict(zip(classes, map(float, highest), strict=True))
+        peaks = dict(zip(classes, map(float, link.highest(limits).clip(_CLEAR, 1)), strict=True))
         # Where the best edge lies above what the frame's threshold asks for, a region ends where it begins.
         ends = {name: min(edges[name], peaks[name]) for name in classes}
         numbers = zip(map(float, link.scale), map(float, link.bias), strict=True)

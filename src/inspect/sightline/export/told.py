@@ -255,13 +255,13 @@ def reaching(
     reading: Reading, heat: NDArray[np.float32], classes: Sequence[str], policy: Policy, locate: Locate
 ) -> NDArray[np.float32]:
     """As `said`, with every region that reaches the edge, whatever its score; where none does, what a map reaches."""
-    found, link = np.zeros(heat.shape, np.float32), Link.of(locate, classes)
+    found = np.zeros(heat.shape, np.float32)
     for number, name in enumerate(classes):
         top = float(heat[number].max())
         if not top > 0:
             continue
         regions_there = Instances.of(heat[number] >= min(locate.edges[name], top))
-        own = None if link is None else link.only(number)
+        own = Link.of(locate, (name,))
         peaks = regions_there.peaks(heat[number]).tolist()
         scores = np.array([max(defects.score_of(peak, top, reading, number, own), LEAST) for peak in peaks])
         scores[~_enough(regions_there.areas, policy.minimum_area)] = 0

@@ -109,10 +109,9 @@ def scored_regions(
     """
     link, review = Link.of(locate, (name,)), policy.threshold(name).review
     highest, top = float(reading.maps[number].max()), float(heat.max())
-    for mask, (left, above) in regions(heat, highest, locate.peaks[name], locate.edges[name]):
-        peak = float(heat[above : above + mask.shape[0], left : left + mask.shape[1]][mask].max())
+    for region, peak in regions(heat, top, highest, locate.peaks[name], locate.edges[name]):
         score = score_of(peak, top, reading, number, link)
-        yield (mask, (left, above)), score if link is None else max(score, review)
+        yield region, score if link is None else max(score, review)
 
 
 def score_of(peak: float, top: float, reading: Reading, number: int, link: Link | None) -> float:
@@ -134,16 +133,18 @@ def score_of(peak: float, top: float, reading: Reading, number: int, link: Link 
     return min(frame, float(link.scores(np.array([before]))[0]))
 
 
-def regions(heat: NDArray[np.float32], highest: float, peak: float, edge: float) -> Iterator[Region]:
-    """The regions of touching pixels (8-connected) above the edge that reach the peak somewhere.
+def regions(
+    heat: NDArray[np.float32], top: float, highest: float, peak: float, edge: float
+) -> Iterator[tuple[Region, float]]:
+    """The regions of touching pixels (8-connected) above the edge that reach the peak somewhere, and what each reaches.
 
     Args:
         heat: (H, W), one type's map over the frame.
+        top: What it reaches anywhere.
         highest: Of the map before it was brought there, which lowers its peaks a little.
         peak: What a region reaches; of a map that nowhere does its highest region counts, for its score did.
         edge: Where a region ends.
     """
-    top = float(heat.max())
     if not top > 0:  # as it is where the map holds what is no number
         return
     least = min(peak * _lowered(top, highest), top)
@@ -153,8 +154,9 @@ def regions(heat: NDArray[np.float32], highest: float, peak: float, edge: float)
         left, above, width, height, _ = (int(value) for value in stats[label])
         at = slice(above, above + height), slice(left, left + width)
         mask = labels[at] == label
-        if heat[at][mask].max() >= least:
-            yield mask, (left, above)
+        reached = float(heat[at][mask].max())
+        if reached >= least:
+            yield (mask, (left, above)), reached
 
 
 def _lowered(top: float, highest: float) -> float:

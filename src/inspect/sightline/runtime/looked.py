@@ -43,9 +43,20 @@ class Link:
 
     def scores(self, highest: NDArray[np.floating]) -> _Floats:
         """The frame's scores (C,) of what its maps reach (C,)."""
-        clear = np.clip(highest.astype(np.float64), _CLEAR, 1 - _CLEAR)
-        answer = np.log(clear / (1 - clear)) * self.scale + self.bias
-        return np.asarray(np.exp(-np.logaddexp(0, -answer)), np.float32)
+        return _sigmoid(_logit(highest) * self.scale + self.bias).astype(np.float32)
+
+    def highest(self, scores: NDArray[np.floating]) -> NDArray[np.float64]:
+        """What the maps reach (C,) of frames with these scores (C,): the inverse of `scores`."""
+        return _sigmoid((_logit(scores) - self.bias) / self.scale)
+
+
+def _logit(probability: NDArray[np.floating]) -> NDArray[np.float64]:
+    clear = np.clip(probability.astype(np.float64), _CLEAR, 1 - _CLEAR)
+    return np.asarray(np.log(clear / (1 - clear)))
+
+
+def _sigmoid(answer: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.asarray(np.exp(-np.logaddexp(0, -answer)))
 
 
 def maps_looked_at(scores: _Floats, maps: _Floats, place: Place, link: Link) -> tuple[_Floats, _Floats]:

@@ -35,7 +35,7 @@ class Detection(LocalTask):
     def network(self) -> Dense:
         """Logits of the types, and sides of the box, of each place."""
         network = build(self._run.recipe, len(self.classes), beside=SIDES)
-        nn.init.normal_(network.head[-1].get_parameter("weight"), std=0.01)  # so that no place begins with a box
+        nn.init.normal_(network.head[-1].get_parameter("weight"), std=0.01)  # as FCOS begins
         return network
 
     def loss(self, network: nn.Module, batch: Batch) -> Tensor:
