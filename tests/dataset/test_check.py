@@ -106,6 +106,7 @@ def test_masks_of_more_than_two_levels_are_doubted():
     (warning,) = report(SOUND, files=files).warnings
     assert warning.startswith("1 masks hold many values between 0 and their highest, and whatever is not 0 counts")
     assert ": m.png; save masks with two levels, as PNG" in warning
+    assert "data.marked_above=127" in warning
 
 
 @pytest.mark.parametrize(("top", "bits"), [(1000, 10), (4000, 12), (16383, 14), (16384, None)])

@@ -9,7 +9,8 @@ import pytest
 
 from sightline.config.recipe import Data
 from sightline.dataset import readers
-from sightline.dataset.scan import THUMBNAIL, read_checked, read_same, same_mask, scan
+from sightline.dataset.marks import types_map
+from sightline.dataset.scan import THUMBNAIL, read_checked, read_mask, read_same, same_mask, scan
 from sightline.errors import DataError, ImageError
 from sightline.index import Box, Index, Polygon, Sample
 
@@ -143,6 +144,26 @@ def test_a_mask_that_was_a_jpeg_once_is_told(tmp_path, quality, side):
     values = {int(value): "dent" for value in np.unique(blurred)[1:]}
     found = scanned(tmp_path, path="a.png", mask="a_mask.png", labels=("dent",), mask_values=values)
     assert not found.mask_blurred, "each value is stated"
+
+
+def test_a_value_above_which_masks_mark_undoes_what_jpeg_did(tmp_path):
+    write(tmp_path / "a.png", grey(96, 96))
+    drawn = np.zeros((96, 96), np.uint8)
+    drawn[21:33, 13:25] = 255
+    for name in ("a.jpg", "a_mask.png"):
+        stored = cv2.imencode(".jpg", drawn, [cv2.IMWRITE_JPEG_QUALITY, 60])[1]
+        data = stored if name == "a.jpg" else cv2.imencode(".png", cv2.imdecode(stored, cv2.IMREAD_GRAYSCALE))[1]
+        (tmp_path / name).write_bytes(data.tobytes())
+        loose, found = (
+            scanned(tmp_path, path="a.png", mask=name, labels=("dent",), mask_above=above) for above in (0, 127)
+        )
+        assert loose.mask_fault or loose.mask_blurred
+        assert (found.mask_fault, found.mask_blurred, found.mask_empty) == ("", False, False)
+        index = Index.build(tmp_path, [found.sample])
+        assert np.array_equal(read_mask(index, found.sample), drawn > 0)
+        assert np.array_equal(types_map(found.sample, index), drawn > 0)
+    faint = scanned(tmp_path, path="a.png", mask="a_mask.png", labels=("dent",), mask_above=300)
+    assert faint.mask_empty
 
 
 def test_progress_counts_every_file(tmp_path):

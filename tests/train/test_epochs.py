@@ -327,6 +327,17 @@ def test_refuses_half_precision_without_a_gpu(new_run):
         fit(new_run(train=Training(precision="16")))
 
 
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+@pytest.mark.parametrize(("known", "told"), [({"avx512_bf16": True}, False), ({"avx2": True}, True)])
+def test_bf16_trains_on_a_processor_and_tells_where_it_is_slow(new_run, monkeypatch, capsys, known, told):
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: known, raising=False)
+    run = new_run(train=Training(precision="bf16", epochs=1, batch_size=8))
+    fit(run)
+    network, _ = load(run)
+    assert {tensor.dtype for tensor in network.parameters()} == {torch.float32}
+    assert ("no instructions for bf16" in "".join(capsys.readouterr())) == told
+
+
 def test_nothing_to_load_before_the_first_epoch(new_run):
     with pytest.raises(TrainError, match=r"best\.pt"):
         load(new_run())

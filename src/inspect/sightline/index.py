@@ -70,8 +70,9 @@ class Sample(_Row):
         path: Image file, relative to the index's root, with forward slashes.
         labels: Defect types seen on it, sorted; empty means a good part.
         certainty: How sure the annotator was of ``labels``, 0.5 (a coin's toss) to 1.
-        mask: Mask file relative to the root (non-zero is defect), or None.
-        mask_values: What a mask's values mean, value -> defect type; empty where all that is not 0 shows ``labels``.
+        mask: Mask file relative to the root, or None.
+        mask_values: What a mask's values mean, value -> defect type; empty where all that is marked shows ``labels``.
+        mask_above: The value above which a pixel of the mask is marked, where ``mask_values`` states none.
         template: Defect-free picture that the image is to be compared with, relative to the root, or None.
         boxes: Boxes around defects.
         polygons: Outlines of defects.
@@ -92,6 +93,7 @@ class Sample(_Row):
     certainty: float = Field(1.0, ge=0.5, le=1.0)
     mask: str | None = None
     mask_values: dict[int, str] = {}
+    mask_above: int = Field(0, ge=0, le=65534)
     template: str | None = None
     boxes: tuple[Box, ...] = ()
     polygons: tuple[Polygon, ...] = ()

@@ -27,8 +27,8 @@ def picture():
 def read(tmp_path):
     """Reads tmp_path with a reader's settings, given as in a recipe."""
 
-    def call(kind="folders", root=tmp_path, good=("good", "ok"), rename=None, ignore=(), **settings):
-        meaning = {"good": good, "rename": rename or {}, "ignore": ignore}
+    def call(kind="folders", root=tmp_path, good=("good", "ok"), rename=None, ignore=(), marked_above=0, **settings):
+        meaning = {"good": good, "rename": rename or {}, "ignore": ignore, "marked_above": marked_above}
         return readers.read(Data.model_validate({"root": root, "reader": {"kind": kind, **settings}, **meaning}))
 
     return call

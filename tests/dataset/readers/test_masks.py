@@ -29,6 +29,18 @@ def test_masks_may_lie_in_a_folder_of_their_own(tmp_path, picture, read):
     assert [sample.mask for sample in index.samples] == ["masks/dent/1_mask.png", None]
 
 
+def test_the_value_above_which_masks_mark_goes_with_each_mask(tmp_path, picture, read):
+    for name in ("images/dent/1.png", "images/good/1.png", "masks/dent/1.png"):
+        picture(tmp_path / name)
+    settings = {"images": "images/{class}", "masks": "masks/{class}", "image_suffix": ".png"}
+    index = read("masks", marked_above=127, **settings)
+    assert [sample.mask_above for sample in index.samples] == [127, 0]
+    index.save(tmp_path / "index.jsonl")
+    assert [sample.mask_above for sample in read("index").samples] == [127, 0]
+    with pytest.raises(DataError, match=r"data\.marked_above is 127, but no image has a black and white mask"):
+        read("masks", marked_above=127, good=["good"], ignore=["dent"], **settings)
+
+
 def test_a_mask_beside_its_image_is_no_image(tmp_path, picture, read):
     for name in ("dent/1.png", "dent/1_mask.png", "dent/2.png"):
         picture(tmp_path / name)
@@ -151,6 +163,12 @@ def test_values_need_no_folder_for_each_class_and_may_have_folders(picture, read
         picture(tmp_path / part / "masks" / f"{part}.png", value=1)
     settings = {"images": "{class}/images", "masks": "{class}/masks", "values": {1: "scratch"}}
     assert [sample.labels for sample in read("masks", **settings).samples] == [("scratch",), ("scratch",)]
+
+
+def test_masks_of_class_numbers_have_no_value_to_mark_above(numbered, read):
+    numbered("a", 0, 1)
+    with pytest.raises(DataError, match="no image has a black and white mask"):
+        read("masks", marked_above=1, **VALUES)
 
 
 def test_a_value_that_is_no_class_is_named_with_its_file(numbered, read):

@@ -60,6 +60,13 @@ class Data(Section):
     good: tuple[str, ...] = Field(("good", "ok"), description="Labels that mean a good part; compared without case.")
     rename: dict[str, str] = Field({}, description="Label as found -> label to use.")
     ignore: tuple[str, ...] = Field((), description="Labels whose images are left out.")
+    marked_above: Whole = Field(
+        0,
+        ge=0,
+        le=65534,
+        description="A mask marks the pixels above this value, in its own numbers; 127 undoes what JPEG did to black "
+        "and white masks of 8 bits.",
+    )
     split: SplitPlan = Field(SplitPlan(), description="How images are divided.")
 
 
@@ -128,7 +135,11 @@ class Training(Section):
     patience: Whole = Field(
         0, ge=0, description="Stop after this many epochs without a better validation loss; 0 never."
     )
-    precision: Literal["auto", "32", "bf16", "16"] = Field("auto", description="auto mixes where there is a GPU.")
+    precision: Literal["auto", "32", "bf16", "16"] = Field(
+        "auto",
+        description="auto mixes where there is a GPU. bf16 is for processors, too, which some of them do nearly twice "
+        "as fast; networks of depthwise convolutions (MobileNet) gain nothing there.",
+    )
     workers: Whole = Field(0, ge=0, le=64, description="Processes that load images; 0 loads in the main one.")
     cache: bool = Field(True, description="Keep preprocessed images in memory if they fit.")
 

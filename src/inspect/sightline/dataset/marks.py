@@ -126,7 +126,7 @@ def _of_mask(sample: Sample, index: Index) -> NDArray[np.uint8]:
             hint="Give the mask a value for each type, and state them in data.reader.values.",
         )
     elif sample.labels:
-        found[values > 0] = _number(sample.labels[0], index)
+        found[values > sample.mask_above] = _number(sample.labels[0], index)
     return found
 
 

@@ -16,7 +16,7 @@ from sightline.dataset import marks
 from sightline.dataset.augment import Pipeline
 from sightline.dataset.drawing import Picture, line, stacked
 from sightline.dataset.loader import mixed
-from sightline.dataset.scan import same_mask
+from sightline.dataset.scan import read_mask
 from sightline.dataset.scenes import Scene, Scenes
 from sightline.dataset.views import Views
 from sightline.errors import DataError
@@ -113,7 +113,7 @@ class _Sheet:
             return replace(self._marked(sample, scene), hidden=view.place.hidden, template=view.template)
         types = None
         if sample.mask is not None and self._scenes is None:  # whatever its values mean
-            covered = view.place.mask_to_canvas(image.read_mask(same_mask(self._index, sample), name=sample.mask)) > 0
+            covered = view.place.mask_to_canvas(read_mask(self._index, sample)) > 0
             types = np.where(covered, np.uint8(number + 1), np.uint8(0))
         return Picture(view.image, types=types, hidden=view.place.hidden, template=view.template)
 

@@ -218,6 +218,15 @@ def same_mask(index: Index, sample: Sample) -> Path:
     return index.root / name
 
 
+def read_mask(index: Index, sample: Sample) -> NDArray[np.bool_]:
+    """Where a sample's mask marks something, whatever its values mean: bool (H, W).
+
+    Raises:
+        ImageError, DataError: As `read_same`.
+    """
+    return image.read_mask(same_mask(index, sample), name=sample.mask or "", above=sample.mask_above)
+
+
 def read_same(file: Path, digest: str, *, name: str) -> bytes:
     """Reads a file that was scanned, as it is stored, and makes sure that it is still the same.
 
@@ -272,12 +281,13 @@ def _mask(root: Path, sample: Sample) -> _Mask:
     if mask.shape[:2] != (sample.height, sample.width):
         fault = f"is {mask.shape[1]} x {mask.shape[0]} pixels, the image {sample.width} x {sample.height}"
         return found._replace(fault=fault)
-    if data.startswith(_JPEG) and ((mask > 0) & (mask < mask.max())).any():
+    if sample.mask_above == 0 and data.startswith(_JPEG) and ((mask > 0) & (mask < mask.max())).any():
         # Around each edge pixels are a little above 0, which would count as marked.
-        return found._replace(fault="is a JPEG, which blurs its two levels (save masks as PNG)")
-    return found._replace(
-        empty=not sample.good and not mask.any(), blurred=not sample.mask_values and _is_blurred(mask[mask > 0])
-    )
+        return found._replace(
+            fault="is a JPEG, which blurs its two levels (save masks as PNG, or set data.marked_above=127)"
+        )
+    blurred = not sample.mask_values and sample.mask_above == 0 and _is_blurred(mask[mask > 0])
+    return found._replace(empty=not sample.good and not (mask > sample.mask_above).any(), blurred=blurred)
 
 
 def _is_blurred(marked: NDArray[np.integer[Any]]) -> bool:

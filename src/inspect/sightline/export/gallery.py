@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from sightline import image
 from sightline.bundle import Manifest
-from sightline.dataset.scan import same_mask
+from sightline.dataset.scan import read_mask
 from sightline.export.evaluate import Scored
 from sightline.export.sweep import Outputs
 from sightline.index import ANOMALY, GOOD, Index, Sample
@@ -83,7 +83,7 @@ def _outlined(picture: NDArray[np.uint8], sample: Sample, index: Index) -> NDArr
     """The picture with the outline of the defect, where somebody drew a mask."""
     if sample.mask is None or sample.good:
         return picture
-    mask = image.read_mask(same_mask(index, sample), name=sample.mask).astype(np.uint8) * 255
+    mask = read_mask(index, sample).astype(np.uint8) * 255
     shown = (image.resize(mask, *picture.shape[:2]) > 0).astype(np.uint8)
     outlines, _ = cv2.findContours(shown, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
     return np.asarray(cv2.drawContours(picture.copy(), outlines, -1, (0, 200, 255), 1, cv2.LINE_AA), np.uint8)

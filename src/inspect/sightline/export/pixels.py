@@ -19,9 +19,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from sightline import image
 from sightline.bundle.manifest import Metric
-from sightline.dataset.scan import same_mask
+from sightline.dataset.scan import read_mask
 from sightline.errors import DataError
 from sightline.export import intervals
 from sightline.export.sweep import Outputs
@@ -68,7 +67,7 @@ def _mask(sample: Sample, index: Index) -> NDArray[np.bool_] | None:
         return np.zeros((sample.height, sample.width), bool)
     if sample.mask is None:
         return None
-    found = image.read_mask(same_mask(index, sample), name=sample.mask)
+    found = read_mask(index, sample)
     return found if found.any() else None
 
 

@@ -35,14 +35,19 @@ def read(path: Path, *, bits: int = 16) -> NDArray[np.uint8]:
     return decode(read_bytes(path, name=name), name=name, bits=bits)
 
 
-def read_mask(path: Path, *, name: str) -> NDArray[np.bool_]:
-    """Reads a mask of any depth as bool (H, W): whatever is not 0 in some channel is marked.
+def read_mask(path: Path, *, name: str, above: int = 0) -> NDArray[np.bool_]:
+    """Reads a mask of any depth as bool (H, W): what is above a value in some channel is marked.
+
+    Args:
+        path: The file.
+        name: What the error message calls it.
+        above: The value, in the file's own numbers.
 
     Raises:
         ImageError: The file cannot be read or decoded.
     """
     raw = decode_raw(read_bytes(path, name=name), name=name)
-    return np.asarray(raw.reshape(*raw.shape[:2], -1).any(axis=2))
+    return np.asarray((raw.reshape(*raw.shape[:2], -1) > above).any(axis=2))
 
 
 def read_values(path: Path, *, name: str) -> NDArray[np.uint16]:

@@ -134,6 +134,8 @@ def _initialise(network: Trained, task: Task, recipe: Recipe, train: _Loader) ->
 
 
 def _trainer(recipe: Recipe, callbacks: list[Callback]) -> Trainer:
+    if recipe.train.precision == "bf16" and not torch.cuda.is_available() and _emulates_bf16():
+        tqdm.write("train.precision: this processor has no instructions for bf16; 32 is faster here")
     trainer = Trainer(
         max_epochs=recipe.train.epochs,
         callbacks=callbacks,
@@ -163,6 +165,12 @@ def _precision(recipe: Recipe) -> Literal["32-true", "16-mixed", "bf16-mixed"]:
     names: dict[str, Literal["32-true", "16-mixed", "bf16-mixed"]]
     names = {"32": "32-true", "16": "16-mixed", "bf16": "bf16-mixed"}
     return names[asked]
+
+
+def _emulates_bf16() -> bool:
+    """Whether the processor is known to have no instructions for bf16."""
+    tell = getattr(torch.cpu, "get_capabilities", None)  # older releases of torch cannot tell
+    return tell is not None and not any(tell().get(name) for name in ("avx512_bf16", "amx_bf16", "bf16"))
 
 
 @contextmanager

@@ -87,7 +87,7 @@ def _doubtful(found: Found) -> Iterator[str]:
         yield (
             f"{len(blurred):,} masks hold many values between 0 and their highest, and whatever is not 0 counts as "
             f"marked, so that defects seem larger than they are: {listed(blurred)}; save masks with two levels, as PNG "
-            "and at no time as JPEG"
+            "and at no time as JPEG, or let data.marked_above=127 undo it"
         )
     mixed = [rows for rows in found.together if len({s.labels for s in rows}) > 1]
     if mixed:

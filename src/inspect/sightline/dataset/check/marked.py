@@ -15,7 +15,7 @@ from sightline.boxes import Boxes, areas
 from sightline.config import Preprocess
 from sightline.config.align import Align
 from sightline.dataset import marks
-from sightline.dataset.scan import Scan
+from sightline.dataset.scan import Scan, read_mask
 from sightline.errors import DataError, ImageError
 from sightline.index import Index, Sample
 
@@ -116,7 +116,7 @@ def _named(index: Index, sample: Sample) -> Iterator[str]:
         return
     if sample.good:  # its mask would be read as empty
         labels = set(sample.mask_values.values()) or {"a defect"}
-        yield from labels if image.read_mask(index.root / sample.mask, name=sample.mask).any() else ()
+        yield from labels if read_mask(index, sample).any() else ()
         return
     values = np.unique(marks.types_map(sample, index))
     yield from (index.classes[value - 1] for value in values if value not in (0, marks.UNKNOWN))

@@ -91,7 +91,7 @@ def read(data: Data) -> Index:
     mapped = map_labels(rows, data)
     if not mapped:
         raise DataError(f"each of {counted(len(rows), 'image')} has an ignored label", hint="Shorten `data.ignore`.")
-    return Index.build(layout.root, mapped)
+    return Index.build(layout.root, _marked_above(mapped, data.marked_above))
 
 
 def left_out(data: Data) -> list[str]:
@@ -146,6 +146,24 @@ def _detected(root: Path) -> Reader:
             return found
     flat = [path.name for path in images(root)]
     raise no_class_folder(root, flat) if flat else _no_image(root)
+
+
+def _marked_above(rows: Sequence[Sample], value: int) -> list[Sample]:
+    """The rows with the value above which their masks mark a pixel; 0 keeps what they say.
+
+    Raises:
+        DataError: It is not 0, and no mask is one to which that means anything.
+    """
+    applies = [row.mask is not None and not row.mask_values for row in rows]
+    if value and not any(applies):
+        raise DataError(
+            f"data.marked_above is {value}, but no image has a black and white mask",
+            hint="Leave it out: it is of use only where pixels are marked by a mask that states no values.",
+        )
+    return [
+        row.model_copy(update={"mask_above": value}) if value and applied else row
+        for row, applied in zip(rows, applies, strict=True)
+    ]
 
 
 def _refuse_no_folder(root: Path) -> None:

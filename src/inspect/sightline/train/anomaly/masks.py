@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from sightline import image
-from sightline.dataset.scan import same_mask
+from sightline.dataset.scan import read_mask
 from sightline.dataset.views import Views
 from sightline.index import Index, Sample
 
@@ -36,7 +36,7 @@ def covered(
     shares = np.zeros((len(samples), 1, *grid), np.float32)
     for row, sample in enumerate(samples):
         if sample.mask is not None:
-            mask = image.read_mask(same_mask(index, sample), name=sample.mask)
+            mask = read_mask(index, sample)
             place = views.of(sample).place if views.spec.align else image.place(mask.shape[:2], views.spec)
             canvas = place.mask_to_canvas(mask)  # by means, so that nothing small is lost
             shares[row, 0] = cv2.resize(canvas, grid[::-1], interpolation=cv2.INTER_AREA)
