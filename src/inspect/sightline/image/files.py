@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import stat
 from pathlib import Path
+from typing import Any, cast
 
 import cv2
 import numpy as np
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 
 from sightline import damage
 from sightline.errors import ImageError
+from sightline.image import palette
 
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".pgm", ".ppm"})
 """File name endings, in lower case, that are taken for images when a folder is searched."""
@@ -46,20 +48,27 @@ def read_mask(path: Path, *, name: str, above: int = 0) -> NDArray[np.bool_]:
     Raises:
         ImageError: The file cannot be read or decoded.
     """
-    raw = decode_raw(read_bytes(path, name=name), name=name)
+    raw = cast("NDArray[np.number[Any]]", decode_raw(read_bytes(path, name=name), name=name))
     return np.asarray((raw.reshape(*raw.shape[:2], -1) > above).any(axis=2))
 
 
 def read_values(path: Path, *, name: str) -> NDArray[np.uint16]:
-    """Reads a mask as the numbers it holds, uint16 (H, W).
+    """Reads a mask as the numbers it holds, uint16 (H, W); where a palette gives them colours, the numbers count.
 
     Raises:
         ImageError: The file cannot be read or decoded, or it holds colours or fractions.
     """
-    raw = decode_raw(read_bytes(path, name=name), name=name)
-    if raw.dtype not in (np.uint8, np.uint16) or (raw.ndim == 3 and (raw != raw[..., :1]).any()):
+    data = read_bytes(path, name=name)
+    raw, step = decode_raw(data, name=name), 1
+    if _is_coloured(raw) and (grey := palette.as_grey(data)) is not None:
+        raw, step = decode_raw(grey[0], name=name), grey[1]
+    if raw.dtype not in (np.uint8, np.uint16) or _is_coloured(raw):
         raise ImageError(f"{name}: expected a mask of one number a pixel, got colours or {raw.dtype}")
-    return np.asarray(raw if raw.ndim == 2 else raw[..., 0], np.uint16)
+    return np.asarray(raw if raw.ndim == 2 else raw[..., 0], np.uint16) // np.uint16(step)
+
+
+def _is_coloured(raw: NDArray[np.generic]) -> bool:
+    return raw.ndim == 3 and bool((raw != raw[..., :1]).any())
 
 
 def read_bytes(path: Path, *, name: str) -> bytes:
