@@ -8,13 +8,15 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from sightline import image
 from sightline.boxes import Boxes
 from sightline.config import Recipe
 from sightline.dataset import scenes as scenes_module
 from sightline.dataset.loader import batches
-from sightline.dataset.scenes import Scene, Scenes, collated, cut
+from sightline.dataset.scene import Scene, cut
+from sightline.dataset.scenes import Scenes, collated
 from sightline.index import Box, Index, Sample
 
 FLIPS = [{"name": "HorizontalFlip", "p": 0.5}, {"name": "RandomBrightnessContrast", "p": 0.5}]
@@ -263,3 +265,18 @@ def test_the_number_of_processes_changes_nothing(index):
 
     for some, others in zip(rounds(0), rounds(2), strict=True):
         assert all(torch.equal(a, b) for a, b in zip(some, others, strict=True))
+
+
+def test_defects_are_pasted_as_often_as_asked_and_never_elsewhere(index):
+    never, half, always = (made(index, localise={"paste": share}) for share in (0, 0.5, 0.999))
+    good = next(number for number, sample in enumerate(always.samples) if sample.good)
+    assert all(not len(never[epoch, good].boxes) for epoch in range(40))
+    assert sum(len(always[epoch, good].boxes) for epoch in range(40)) >= 38
+    assert 8 <= sum(len(half[epoch, good].boxes) for epoch in range(40)) <= 32  # less than once in ten thousand
+    same(always[3, good], made(index, localise={"paste": 0.999})[3, good])
+    assert not len(made(index, training=False, localise={"paste": 0.999})[0, good].boxes)
+
+
+def test_nothing_is_pasted_upon_what_is_compared_with_a_template(index):
+    with pytest.raises(ValidationError, match=r"localise\.paste: what is pasted would not lie upon the template"):
+        recipe(localise={"paste": 0.5}, template={"compared": True})

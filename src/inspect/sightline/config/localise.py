@@ -34,6 +34,11 @@ class Localise(Section):
         description="Share of an epoch's frames that show a defect, at least: where fewer do, those come more often, "
         "and rare types more often than common ones. 0 leaves it to the data.",
     )
+    paste: Fraction = Field(
+        0.0,
+        description="Share of the scenes that are trained on upon which the defects of another are pasted: for few "
+        "defects and many good parts. Not where a template is compared.",
+    )
     candidates: Whole = Field(100, ge=1, le=1000, description="Boxes a frame, at most, for task detect.")
     overlap: Share = Field(
         0.5, description="Of two boxes of a type that overlap by more than this (IoU) the surer one stays."

@@ -54,6 +54,10 @@ _MISFITS: tuple[tuple[Callable[[Recipe], bool], str], ...] = (
         "input.tiles: tasks segment and detect can look at tiles, this one looks at whole frames",
     ),
     (
+        lambda r: r.pair and r.localise.paste > 0,
+        "localise.paste: what is pasted would not lie upon the template; leave it out where one is compared",
+    ),
+    (
         lambda r: r.input.tiles is not None and r.localise.crop is not None,
         "localise.crop: with input.tiles a patch is a tile, so leave it out",
     ),

@@ -17,7 +17,8 @@ from sightline.dataset.augment import Pipeline
 from sightline.dataset.drawing import Picture, line, stacked
 from sightline.dataset.loader import mixed
 from sightline.dataset.scan import read_mask
-from sightline.dataset.scenes import Scene, Scenes
+from sightline.dataset.scene import Scene
+from sightline.dataset.scenes import Scenes
 from sightline.dataset.views import Views
 from sightline.errors import DataError
 from sightline.files import signed, write_whole

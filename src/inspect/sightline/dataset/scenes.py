@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 
 import numpy as np
 import psutil
@@ -17,38 +16,17 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from sightline import image
-from sightline.boxes import Boxes
 from sightline.config import Recipe
 from sightline.dataset import marks
 from sightline.dataset.augment import Pipeline
 from sightline.dataset.loader import MEMORY_SHARE, mixed
+from sightline.dataset.paste import pasted
+from sightline.dataset.scene import Scene, cut, padded
 from sightline.dataset.views import Views
 from sightline.index import Index, Sample
 
-_VISIBLE = 0.4  # share of what a patch could show of a defect's box that it must show to be asked for it
+_PASTE = 1  # tells what is drawn for pasting from what is drawn for the scene itself
 _LOOKS = 4  # patches of each tiled frame that are validated on, so that sound surface counts there too
-
-
-@dataclass(frozen=True, eq=False)
-class Scene:
-    """A frame as the model is shown it, and what it is to find there.
-
-    Attributes:
-        image: RGB, uint8 (h, w, 3).
-        template: What it is compared with, likewise; None if it is not.
-        types: uint8 (h, w): 0 none, k + 1 the k-th type, 255 not known.
-        boxes: In pixels of the image.
-    """
-
-    image: NDArray[np.uint8]
-    template: NDArray[np.uint8] | None
-    types: NDArray[np.uint8]
-    boxes: Boxes
-
-    @property
-    def bytes(self) -> int:
-        """How much memory it takes."""
-        return self.image.nbytes + self.types.nbytes + (0 if self.template is None else self.template.nbytes)
 
 
 class Scenes(Dataset[Scene]):
@@ -75,6 +53,8 @@ class Scenes(Dataset[Scene]):
         self._views = Views.of_recipe(index, recipe.input, recipe.template)
         self._crop = recipe.localise.crop if training else None
         self._augment = Pipeline.of_recipe(recipe) if training else None
+        shown = ([k for k, sample in enumerate(self.samples) if name in sample.labels] for name in index.classes)
+        self._donors = [rows for rows in shown if rows]  # each type is pasted as often as any other
         self._looks = 1 if training or recipe.input.tiles is None else _LOOKS
         self._cached = self._all() if recipe.train.cache and self.samples else None
 
@@ -91,12 +71,25 @@ class Scenes(Dataset[Scene]):
         """A scene in an epoch: key is (epoch, number); those of one sample follow each other."""
         epoch, number = key
         sample = number // self._looks
-        scene = self.whole(sample) if self._cached is None else self._cached[sample]
+        scene = self._of(sample)
         if self._augment is None:
             return scene if self._recipe.input.tiles is None else self._patch(scene, np.random.default_rng(number))
         seed = mixed(self._recipe.seed, epoch, number)
+        made = self._trained_on(self._augment, scene, seed)
+        random = np.random.default_rng(mixed(seed, _PASTE))
+        if not self._donors or random.random() >= self._recipe.localise.paste:
+            return made
+        of_a_type = self._donors[random.integers(len(self._donors))]
+        donor = self._of(int(random.choice(of_a_type)))
+        return pasted(made, self._trained_on(self._augment, donor, int(random.integers(2**32))))
+
+    def _trained_on(self, augment: Pipeline, scene: Scene, seed: int) -> Scene:
+        """A patch of a scene, augmented."""
         patch = self._patch(scene, np.random.default_rng(seed))
-        return Scene(*self._augment.scene(patch.image, patch.template, patch.types, patch.boxes, seed))
+        return Scene(*augment.scene(patch.image, patch.template, patch.types, patch.boxes, seed))
+
+    def _of(self, sample: int) -> Scene:
+        return self.whole(sample) if self._cached is None else self._cached[sample]
 
     def _all(self) -> list[Scene] | None:
         """Every scene, if they fit in memory."""
@@ -133,7 +126,7 @@ class Scenes(Dataset[Scene]):
             near = scene.boxes.corners[random.integers(len(scene.boxes))]
         top = _start(random, rows, height, None if near is None else (near[1], near[3]))
         left = _start(random, columns, width, None if near is None else (near[0], near[2]))
-        return _padded(cut(scene, top, left, height, width), height, width)
+        return padded(cut(scene, top, left, height, width), height, width)
 
     def _extent(self, shape: tuple[int, ...]) -> tuple[int, int]:
         """How far patches of a frame of this height and width may reach: to its end, or as far as its tiles do.
@@ -155,33 +148,6 @@ def _start(random: np.random.Generator, size: int, wanted: int, near: tuple[floa
         ends = sorted((int(np.floor(near[0])), int(np.ceil(near[1])) - wanted))
         low, high = int(np.clip(ends[0], low, high)), int(np.clip(ends[1], low, high))
     return int(random.integers(low, high + 1))
-
-
-def _padded(scene: Scene, height: int, width: int) -> Scene:
-    """The scene with grey on its right and below, so that it is so large."""
-    rows, columns = height - scene.types.shape[0], width - scene.types.shape[1]
-    if not rows and not columns:
-        return scene
-    sides = ((0, rows), (0, columns))
-
-    def grey(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        return np.pad(picture, (*sides, (0, 0)), constant_values=image.PAD_GREY)
-
-    template = None if scene.template is None else grey(scene.template)
-    return Scene(grey(scene.image), template, np.pad(scene.types, sides), scene.boxes)
-
-
-def cut(scene: Scene, top: int, left: int, height: int, width: int) -> Scene:
-    """A part of a scene, with the boxes of which enough is seen; of one larger than the part that is what fills it."""
-    rows, columns = slice(top, top + height), slice(left, left + width)
-    corners = scene.boxes.corners - np.array([left, top, left, top], np.float32)
-    inside = np.clip(corners, 0, np.array([width, height, width, height], np.float32))
-    most = np.minimum(corners[:, 2:] - corners[:, :2], np.array([width, height], np.float32))
-    shares = (inside[:, 2:] - inside[:, :2]).prod(1) / np.maximum(most.prod(1), 1e-6)
-    kept = shares >= _VISIBLE
-    boxes = Boxes(inside[kept], scene.boxes.scores[kept], scene.boxes.classes[kept])
-    template = None if scene.template is None else scene.template[rows, columns]
-    return Scene(scene.image[rows, columns], template, scene.types[rows, columns], boxes)
 
 
 Batch = tuple[Tensor, Tensor | None, Tensor, Tensor]
