@@ -11,28 +11,20 @@ import json
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from functools import partial
 from pathlib import Path
 
 from scipy.stats import t as student
 
 from sightline import config, workflow
 from sightline.bundle import Bundle
-from sightline.bundle.manifest import MODEL, Metric
+from sightline.bundle.manifest import Metric
 from sightline.config import Recipe
 from sightline.config.recipe import Data
-from sightline.dataset import fitting
-from sightline.dataset.prepare import prepare
-from sightline.dataset.views import Views
 from sightline.errors import ConfigError, DataError
 from sightline.export import record, tasks
-from sightline.export.sweep import Sweeper
 from sightline.files import write_whole
-from sightline.index import Index, Sample, Split
+from sightline.labelled import answered
 from sightline.runs import Progress, RunFolder
-from sightline.runtime.inspector import templates_of
-from sightline.runtime.looked import Link
-from sightline.runtime.session import Session
 from sightline.workflow import Say
 
 _ALIAS = "evaluated"
@@ -171,53 +163,12 @@ def of_bundle(bundle: Path, data: Data, folder: Path, *, progress: Progress, say
         DataError: The images or their labels cannot be used, show no type that the bundle knows, or none of the two
             kinds that it is to tell apart.
     """
-    opened = Bundle.open(bundle)
-    manifest = opened.manifest
-    found = prepare(data, manifest.input, progress=progress)
-    say(found.report.text())
-    index = found.index
-    one_class = manifest.method in ("anomaly", "compare")
-    unknown = sorted(set(index.classes) - set(manifest.classes))
-    if not one_class and unknown:
-        raise DataError(
-            f"expected the types that the bundle knows ({', '.join(manifest.classes)}), found {', '.join(unknown)}",
-            hint="data.rename gives labels other names, data.ignore leaves images out.",
-        )
-    if one_class and not index.has_good:
-        raise DataError(
-            f"expected good parts among the images, found only {', '.join(index.classes) or 'no label'}: none of the "
-            f"labels that mean good ({', '.join(data.good)}) is there",
-            hint="Name the label of good parts: data.good=[NAME], after the folder.",
-        )
-    if manifest.locate is not None:  # marks are counted by the number of their type, and the images may lack some
-        index = index.model_copy(update={"classes": manifest.classes})
-    session = Session(opened.read(MODEL))
-    views = Views(index, manifest.input, templates_of(opened))
-    samples = [sample.model_copy(update={"split": Split.TEST}) for sample in _inspected(index, views, progress, say)]
-    sweeper = Sweeper(index, views, progress, pair=session.pair)
-    link = Link.of(manifest.locate, manifest.classes)
-    outputs = sweeper.sweep(session.run, samples, stage="score", link=link)
-    scored = tasks.scored(outputs, index, manifest)
-    measured = manifest.model_copy(update={"metrics": tasks.figures(scored, outputs, index, manifest.locate)})
-    record.draw(scored, outputs, measured, sweeper, folder)
+    found = answered(bundle, data, progress=progress, say=say)
+    manifest = found.manifest
+    figures = tasks.figures(found.scored, found.outputs, found.index, manifest.locate)
+    measured = manifest.model_copy(update={"metrics": figures})
+    record.draw(found.scored, found.outputs, measured, found.sweeper, folder)
     return summed_up([measured.headline_first])
-
-
-def _inspected(index: Index, views: Views, progress: Progress, say: Say) -> list[Sample]:
-    """The images that the line would inspect; those that do not fit their template are told.
-
-    Raises:
-        DataError: None fits.
-    """
-    refused = fitting.refused(views, index.samples, progress=partial(progress, "register images"))
-    for path, reason in refused.items():
-        say(f"not inspected, and counted nowhere: {path}: {reason}")
-    left = [sample for sample in index.samples if sample.path not in refused]
-    if not left:
-        raise DataError(
-            "expected images that fit their templates, found none", hint="Look at the reasons above, one an image."
-        )
-    return left
 
 
 def table(figures: Sequence[Figure]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -130,6 +130,32 @@ class Threshold(BaseModel):
         return self
 
 
+class Guarantee(BaseModel):
+    """What is proved of a policy's verdicts, for parts like those that chose its thresholds.
+
+    Attributes:
+        of: ``escape``: defective parts that are answered OK; ``overkill``: good ones that are answered NG.
+        target: They are at most this share of photographs, each part weighing the same.
+        confidence: How surely.
+        parts: That it was proved on.
+        photographs: Of these parts.
+        seen: The share on them.
+        types: Types of defect that keep the target one by one as well.
+        words: The same as a sentence.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    of: Literal["escape", "overkill"]
+    target: float = Field(gt=0, lt=1)
+    confidence: float = Field(gt=0, lt=1)
+    parts: int = Field(ge=1)
+    photographs: int = Field(ge=1)
+    seen: float = Field(ge=0, le=1)
+    types: tuple[str, ...] = ()
+    words: str
+
+
 def large_enough(area: float | None, minimum: float) -> bool:
     """Whether a defect of this area counts where a minimum is asked for, both in pixels; of one unknown it does."""
     return area is None or area >= minimum
@@ -145,6 +171,7 @@ class Policy(BaseModel):
         thresholds: Per class, or under ``*`` for the frame's defect score.
         minimum_area: Smallest area of a defect that counts, in pixels of the frame, where the method locates them.
         chosen_by: In words: the rule, and the samples it was chosen on.
+        guarantees: What is proved of the verdicts that ``model.onnx`` leads to; often nothing.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -154,6 +181,7 @@ class Policy(BaseModel):
     thresholds: dict[str, Threshold] = Field(min_length=1)
     minimum_area: float = Field(0.0, ge=0)
     chosen_by: str = ""
+    guarantees: tuple[Guarantee, ...] = ()
 
     def threshold(self, name: str) -> Threshold:
         """The threshold on a type: its own, or the one on the defect score."""

@@ -23,7 +23,19 @@ from typing import Any, NoReturn
 import sightline
 from sightline.errors import MissingExtra, SightlineError, did_you_mean
 
-COMMANDS = ("doctor", "config", "data", "commission", "train", "evaluate", "score", "bundle", "demo")
+COMMANDS = (
+    "doctor",
+    "config",
+    "data",
+    "commission",
+    "train",
+    "evaluate",
+    "calibrate",
+    "score",
+    "msa",
+    "bundle",
+    "demo",
+)
 """The modules of this package that add a command, in the order of the help."""
 
 # What an extra of the distribution installs: import name -> extra.

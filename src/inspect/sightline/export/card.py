@@ -41,8 +41,8 @@ def write(manifest: Manifest, card: Card, *, size: int, kept: str) -> str:
     ]
     parts = [
         *about,
-        *_measured(manifest),
-        *_verdicts(manifest),
+        *measured(manifest),
+        *thresholds(manifest),
         *card_places.told(manifest),
         *card_places.looks(manifest),
         *_data(manifest, kept),
@@ -75,7 +75,8 @@ def _use(manifest: Manifest) -> str:
     return f"Names the type of defect on images of {product}."
 
 
-def _measured(manifest: Manifest) -> list[str]:
+def measured(manifest: Manifest) -> list[str]:
+    """The section on figures, in paragraphs, its title first."""
     parity = manifest.parity
     apart = f"largest score difference {parity.largest_score_difference:.1e}, {parity.verdict_flips} verdicts changed"
     if parity.largest_box_shift is not None:
@@ -101,7 +102,8 @@ def _table_of(metrics: Iterable[Metric]) -> str:
     return table(("figure", "value", "95 % interval", "groups", "interval by"), rows)
 
 
-def _verdicts(manifest: Manifest) -> list[str]:
+def thresholds(manifest: Manifest) -> list[str]:
+    """The section on thresholds, likewise."""
     rows = [
         ("any defect" if key == ANY_DEFECT else key, f"{limit.review:.4f}", f"{limit.ng:.4f}")
         for key, limit in manifest.policy.thresholds.items()
@@ -152,7 +154,9 @@ def _limits(manifest: Manifest, card: Card) -> list[str]:
         )
     general = [
         knows,
-        "Intervals hold for parts like those of the test part; they are no guarantee on escapes.",
+        "Intervals hold for parts like those of the test part; they are no guarantee on escapes."
+        if not manifest.policy.guarantees
+        else "Intervals and guarantees hold for parts like those of the data, not for other products or cameras.",
     ]
     return ["## Limits", "\n".join(f"- {line}" for line in (*card.limits, *known, *general))]
 

@@ -1,0 +1,1 @@
+"""What a quality engineer must be able to defend: thresholds with guarantees."""
