@@ -32,6 +32,7 @@ COMMANDS = (
     "evaluate",
     "calibrate",
     "score",
+    "why",
     "msa",
     "bundle",
     "demo",

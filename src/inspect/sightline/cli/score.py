@@ -96,7 +96,7 @@ def run(arguments: argparse.Namespace) -> int:
     inspector = Inspector.open(
         arguments.bundle, threads=1, self_test=arguments.self_test, precision=arguments.precision
     )
-    shots = _shots(paths, inspector, arguments)
+    shots = shots_of(paths, inspector, arguments.template, arguments.variant)
     counts: Counter[str] = Counter()
     start = time.perf_counter()
     with _open_lines(arguments.output) as lines:
@@ -117,8 +117,14 @@ def run(arguments: argparse.Namespace) -> int:
     return int(any(counts[outcome] for outcome in arguments.fail_on))
 
 
-def _shots(paths: Iterable[str], inspector: Inspector, arguments: argparse.Namespace) -> Iterable[Shot]:
+def shots_of(paths: Iterable[str], inspector: Inspector, template: str | None, variant: str) -> Iterable[Shot]:
     """Each image with what belongs to it.
+
+    Args:
+        paths: Of the images.
+        inspector: Whose bundle says whether there are templates.
+        template: The argument of ``--template``.
+        variant: The argument of ``--variant``.
 
     Raises:
         DataError: The bundle needs no such template or variant, both are given, or the template cannot be found by any
@@ -127,14 +133,14 @@ def _shots(paths: Iterable[str], inspector: Inspector, arguments: argparse.Names
     from sightline.runtime import Shot
     from sightline.runtime.pairing import Pairing
 
-    known, variant = inspector.manifest.templates, arguments.variant
-    if arguments.template and variant:
+    known = inspector.manifest.templates
+    if template and variant:
         raise DataError(
             "--template and --variant: expected one of the two, for a frame is compared with one template",
             hint="Leave out --variant to take the templates of --template, or --template to take the bundle's.",
         )
-    if known is None and (arguments.template or variant):
-        option = "--template" if arguments.template else "--variant"
+    if known is None and (template or variant):
+        option = "--template" if template else "--variant"
         raise DataError(f"{option}: {inspector.bundle} compares frames with nothing", hint="Leave the option out.")
     if known is not None and variant and variant not in known.variants:
         held = ", ".join(known.variants)
@@ -142,9 +148,9 @@ def _shots(paths: Iterable[str], inspector: Inspector, arguments: argparse.Names
             f"--variant {variant}: expected " + (f"one of {held}" if held else "none: the bundle holds no templates"),
             hint=did_you_mean(variant, known.variants) if held else "Give each frame its template with --template.",
         )
-    if known is not None and not known.variants and not arguments.template:
+    if known is not None and not known.variants and not template:
         print("note: the bundle holds no templates, and no frame is inspected without: see --template", file=sys.stderr)
-    pairing = Pairing(arguments.template, bits=inspector.manifest.input.bits) if arguments.template else None
+    pairing = Pairing(template, bits=inspector.manifest.input.bits) if template else None
     return (Shot(path, pairing, variant) for path in paths)
 
 
