@@ -1,13 +1,14 @@
-"""Turns the network's logits into probabilities, on the calibrate part only.
+"""Turns logits into probabilities, on the calibrate part only: the fits, of one scale, of a line, of rising pieces.
 
-One type a frame: temperature scaling (Guo et al. 2017, "On Calibration of Modern Neural Networks"). Several types
-a frame: Platt scaling per type (Platt 1999). Both against targets drawn in from 0 and 1 by Platt's rule, so that a
-part the network separates perfectly does not drive scores to exactly 0 and 1, where their ranking would be lost.
+Each is fitted to targets drawn in from 0 and 1 by Platt's rule (Platt 1999), so that a part the network separates
+perfectly does not drive scores to exactly 0 and 1, where their ranking would be lost. Which fit a classifier gets is
+chosen in `sightline.export.calibrators`; places and boxes have Platt's.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,21 +20,32 @@ Floats = NDArray[np.float64]
 FEWEST = 10
 """Positive and negative images a type needs for a Platt fit of its own."""
 
-_LOG_SCALE = (-4.0, 2.0)  # the scale stays within e^-4 .. e^2: beyond it, float32 probabilities saturate
+LOG_SCALE = (-4.0, 2.0)
+"""Scales and slopes stay within e^-4 .. e^2: all rise, and none is so steep that few images decide its place."""
+
+_SHIFT = (-10.0, 10.0)
+
+
+def _no_knots() -> Floats:
+    return np.zeros((0, 1))
 
 
 @dataclass(frozen=True)
 class Calibrator:
-    """Calibrated logits are ``logits * scale + bias``; softmax or sigmoid follows.
+    """Calibrated logits rise with the logits: ``logits * scale + bias``, or several such lines, one after the other.
+
+    Softmax or sigmoid follows.
 
     Attributes:
-        method: ``temperature``, ``platt`` or ``none``.
+        method: ``none``, ``temperature``, ``platt`` or ``isotonic``.
         exclusive: Whether softmax (one type a frame) or sigmoid follows.
-        scale: (K,) per output.
+        scale: (K,) per output; with knots, the slope below the first.
         bias: (K,) per output.
         count: Images it was fitted on.
         log_loss_before: Mean over the calibrate part, in nats.
         log_loss_after: The same with the calibrator.
+        knots: (J, K) logits at which the slope changes, rising; none of a line.
+        slopes: (J, K) the slope from each knot on.
     """
 
     method: str
@@ -43,34 +55,45 @@ class Calibrator:
     count: int
     log_loss_before: float
     log_loss_after: float
+    knots: Floats = field(default_factory=_no_knots)
+    slopes: Floats = field(default_factory=_no_knots)
+
+    def calibrated(self, logits: Floats) -> Floats:
+        """Logits (N, K) -> calibrated logits (N, K)."""
+        first, *rest = pieces(logits, self.knots)
+        return np.asarray(
+            first * self.scale + self.bias + sum(p * s for p, s in zip(rest, self.slopes, strict=True)), np.float64
+        )
 
     def probabilities(self, logits: Floats) -> Floats:
         """Logits (N, K) -> probabilities (N, K)."""
-        calibrated = logits * self.scale + self.bias
+        calibrated = self.calibrated(logits)
         return np.asarray(softmax(calibrated, axis=1) if self.exclusive else expit(calibrated), np.float64)
 
+    def undone(self, calibrated: Floats) -> Floats:
+        """Calibrated logits (N, K) -> logits (N, K); of softmax, up to what all outputs of a frame have in common."""
+        inverse = replace(
+            self,
+            scale=1 / self.scale,
+            bias=-self.bias / self.scale,
+            knots=self.calibrated(self.knots) if len(self.knots) else self.knots,
+            slopes=1 / self.slopes,
+        )
+        return inverse.calibrated(calibrated)
 
-def fit(logits: Floats, targets: Floats, *, exclusive: bool) -> Calibrator:
-    """Fits the calibrator.
+
+def pieces(logits: Floats, knots: Floats) -> list[Floats]:
+    """How far logits go within each piece between two knots; they are their sum, and each piece rises with them.
+
+    Sums of rising pieces keep the order of logits in floating point too, which differences of hinges do not.
 
     Args:
-        logits: (N, K) of the calibrate part; N may be 0, then scores stay as they are.
-        targets: (N, K); one-hot (or soft) if ``exclusive``, else 0 or 1 per type.
-        exclusive: Whether a frame has one type (softmax) or any number (sigmoid).
+        logits: (N, ...).
+        knots: (J, ...) rising.
     """
-    outputs = logits.shape[1]
-    scale, bias, method = np.ones(outputs), np.zeros(outputs), "none"
-    before = log_loss(logits, targets, exclusive=exclusive)
-    if exclusive and len(logits) >= FEWEST:
-        scale, method = np.full(outputs, _temperature(logits, targets)), "temperature"
-    elif not exclusive:
-        for k in range(outputs):
-            positive = targets[:, k].sum()
-            if min(positive, len(targets) - positive) >= FEWEST:
-                scale[k], bias[k] = _platt(logits[:, k], targets[:, k])
-                method = "platt"
-    after = log_loss(logits * scale + bias, targets, exclusive=exclusive)
-    return Calibrator(method, exclusive, scale, bias, len(logits), before, after)
+    ends = [*knots[1:], np.full_like(knots[0], np.inf)] if len(knots) else []
+    first = np.minimum(logits, knots[0]) if len(knots) else logits
+    return [first, *(np.maximum(np.minimum(logits, e) - k, 0.0) for k, e in zip(knots, ends, strict=True))]
 
 
 def untouched(outputs: int) -> Calibrator:
@@ -93,13 +116,13 @@ def fit_frames(logits: Floats, targets: Floats, others: Calibrator) -> Calibrato
         targets: (N, C) 0 or 1.
         others: Whose numbers it takes where all types together do not suffice either.
     """
-    own = fit(logits, targets, exclusive=False)
+    scale, bias = platt(logits, targets, enough(targets))
     pooled = fit_each(logits.ravel(), targets.ravel() > 0, np.zeros(logits.size, np.int64), 1)
     spare = others if pooled.method == "none" else pooled
-    bare = (own.scale == 1) & (own.bias == 0)
-    scale, bias = np.where(bare, spare.scale, own.scale), np.where(bare, spare.bias, own.bias)
-    after = log_loss(logits * scale + bias, targets, exclusive=False)
-    return replace(of_types(scale, bias, len(logits)), log_loss_before=own.log_loss_before, log_loss_after=after)
+    bare = (scale == 1) & (bias == 0)
+    scale, bias = np.where(bare, spare.scale, scale), np.where(bare, spare.bias, bias)
+    before, after = (log_loss(z, targets, exclusive=False) for z in (logits, logits * scale + bias))
+    return replace(of_types(scale, bias, len(logits)), log_loss_before=before, log_loss_after=after)
 
 
 def fit_each(logits: Floats, right: NDArray[np.bool_], types: NDArray[np.int64], outputs: int) -> Calibrator:
@@ -123,6 +146,27 @@ def fit_each(logits: Floats, right: NDArray[np.bool_], types: NDArray[np.int64],
     return replace(of_types(scale, bias, len(logits)), log_loss_before=before, log_loss_after=after)
 
 
+def enough(targets: Floats, units: NDArray[np.int64] | None = None, fewest: int = FEWEST) -> NDArray[np.bool_]:
+    """(K,) whether a type has as many positive and negative images as its fit needs; with units, of as many parts."""
+    rows = np.arange(len(targets)) if units is None else units
+    kinds = (targets.T > 0.5, targets.T <= 0.5)  # noqa: PLR2004 - a target is 0 or 1
+    counts = [[len(np.unique(rows[has])) for has in kind] for kind in kinds]
+    return np.asarray(np.array(counts).reshape(2, -1).min(axis=0) >= fewest)
+
+
+def platt(logits: Floats, targets: Floats, fitted: NDArray[np.bool_]) -> tuple[Floats, Floats]:
+    """Scale and bias (K,) of independent types (Platt 1999); 1 and 0 of those that are not to be fitted."""
+    scale, bias = np.ones(logits.shape[1]), np.zeros(logits.shape[1])
+    for k in np.flatnonzero(fitted):
+        scale[k], bias[k] = _platt(logits[:, k], targets[:, k])
+    return scale, bias
+
+
+def _platt(logits: Floats, targets: Floats) -> tuple[float, float]:
+    (slope,), bias = rising(logits, 1 - targets, targets)
+    return slope, bias
+
+
 def platt_of_counts(logits: Floats, negative: Floats, positive: Floats) -> tuple[float, float]:
     """Platt's scale and bias of answers counted in bins.
 
@@ -131,47 +175,97 @@ def platt_of_counts(logits: Floats, negative: Floats, positive: Floats) -> tuple
         negative: (N,) answers that are wrong.
         positive: (N,) answers that are right.
     """
+    (slope,), bias = rising(logits, negative, positive)
+    return slope, bias
+
+
+def rising(
+    logits: Floats, negative: Floats, positive: Floats, knots: Sequence[float] = ()
+) -> tuple[tuple[float, ...], float]:
+    """The most likely rising line through logits, bent at knots; without one it is Platt's.
+
+    Args:
+        logits: (N,).
+        negative: (N,) how many answers at each are wrong.
+        positive: (N,) how many are right.
+        knots: J logits, rising.
+
+    Returns:
+        The J + 1 slopes, and the bias.
+    """
     high, low = (positive.sum() + 1) / (positive.sum() + 2), 1 / (negative.sum() + 2)
-    counts = np.concatenate([positive, negative])
-    targets = np.concatenate([np.full(len(logits), high), np.full(len(logits), low)])
-    both = np.concatenate([logits, logits])
+    counts = positive + negative
+    wanted = positive * high + negative * low
+    parts = np.stack([*pieces(logits, np.array(knots, np.float64)), np.ones(len(logits))])
 
-    def loss(parameters: Floats) -> float:
-        z = both * np.exp(parameters[0]) + parameters[1]
-        return float(-(counts * (targets * log_expit(z) + (1 - targets) * log_expit(-z))).sum() / counts.sum())
+    def loss(parameters: Floats) -> tuple[float, Floats]:
+        z = parameters @ parts
+        value = -(wanted * log_expit(z) + (counts - wanted) * log_expit(-z)).sum()
+        return float(value / counts.sum()), parts @ (counts * expit(z) - wanted) / counts.sum()
 
-    result = minimize(loss, np.zeros(2), method="L-BFGS-B", bounds=[_LOG_SCALE, (-10, 10)])
-    return float(np.exp(result.x[0])), float(result.x[1])
+    start = np.array([1.0] * (len(parts) - 1) + [0.0])
+    bounds = [tuple(np.exp(LOG_SCALE))] * (len(parts) - 1) + [_SHIFT]
+    found = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=bounds, options={"ftol": 1e-12, "gtol": 1e-8}).x
+    return tuple(map(float, found[:-1])), float(found[-1])
 
 
 def log_loss(logits: Floats, targets: Floats, *, exclusive: bool) -> float:
     """Mean negative log likelihood a frame, in nats; NaN of no frames."""
-    if not len(logits):
-        return float("nan")
+    return float(log_losses(logits, targets, exclusive=exclusive).mean()) if len(logits) else float("nan")
+
+
+def log_losses(logits: Floats, targets: Floats, *, exclusive: bool) -> Floats:
+    """(N,) negative log likelihood of each frame, in nats."""
     if exclusive:
-        return float(-(targets * log_softmax(logits, axis=1)).sum(axis=1).mean())
-    return float(-(targets * log_expit(logits) + (1 - targets) * log_expit(-logits)).sum(axis=1).mean())
+        return np.asarray(-(targets * log_softmax(logits, axis=1)).sum(axis=1))
+    return np.asarray(-(targets * log_expit(logits) + (1 - targets) * log_expit(-logits)).sum(axis=1))
 
 
-def _temperature(logits: Floats, targets: Floats) -> float:
+def drawn_in(targets: Floats, *, exclusive: bool) -> Floats:
+    """Targets (N, K) drawn in from 0 and 1, by Platt's rule; of softmax towards all outputs alike."""
     count, outputs = targets.shape
-    drawn_in = 1 / (count + 2)
-    soft = targets * (1 - drawn_in) + drawn_in / outputs
+    if exclusive:
+        return targets * (1 - 1 / (count + 2)) + 1 / (count + 2) / outputs
+    positive = targets.sum(axis=0)
+    return np.where(targets > 0.5, (positive + 1) / (positive + 2), 1 / (count - positive + 2))  # noqa: PLR2004
+
+
+def temperature(logits: Floats, targets: Floats, *, exclusive: bool, highest: float) -> float:
+    """The one scale of all logits (Guo et al. 2017, "On Calibration of Modern Neural Networks").
+
+    Args:
+        logits: (N, K).
+        targets: (N, K) 0 or 1.
+        exclusive: Whether softmax follows.
+        highest: What it must not pass.
+    """
+    soft, bounds = drawn_in(targets, exclusive=exclusive), (LOG_SCALE[0], min(LOG_SCALE[1], np.log(highest)))
     result = minimize_scalar(
-        lambda log_scale: log_loss(logits * np.exp(log_scale), soft, exclusive=True),
-        bounds=_LOG_SCALE,
+        lambda log_scale: log_loss(logits * np.exp(log_scale), soft, exclusive=exclusive),
+        bounds=(min(bounds[0], bounds[1] - 1), bounds[1]),
         method="bounded",
     )
     return float(np.exp(result.x))
 
 
-def _platt(logits: Floats, targets: Floats) -> tuple[float, float]:
-    positive = targets.sum()
-    negative = len(targets) - positive
-    soft = np.where(targets > 0.5, (positive + 1) / (positive + 2), 1 / (negative + 2))[:, None]
+def lifted(logits: Floats, targets: Floats) -> tuple[float, float]:
+    """Platt's scaling where types exclude each other: one scale, and a bias of output 0, good, against all types.
+
+    The order of the types on a frame stays, and at one scale that of frames by how surely they are defective too.
+    Of good and one type it is Platt's own. Training that weighs rare types more lifts them against good; this is what
+    takes that back (bias-corrected temperature scaling, Alexandari et al. 2020, with one bias alone).
+
+    Args:
+        logits: (N, K), output 0 of them good.
+        targets: (N, K) one-hot.
+
+    Returns:
+        The scale of all outputs and the bias of output 0.
+    """
+    soft, good = drawn_in(targets, exclusive=True), np.eye(logits.shape[1])[0]
 
     def loss(parameters: Floats) -> float:
-        return log_loss(logits[:, None] * np.exp(parameters[0]) + parameters[1], soft, exclusive=False)
+        return log_loss(logits * np.exp(parameters[0]) + parameters[1] * good, soft, exclusive=True)
 
-    result = minimize(loss, np.zeros(2), method="L-BFGS-B", bounds=[_LOG_SCALE, (-10, 10)])
-    return float(np.exp(result.x[0])), float(result.x[1])
+    found = minimize(loss, np.zeros(2), method="L-BFGS-B", bounds=[LOG_SCALE, _SHIFT]).x
+    return float(np.exp(found[0])), float(found[1])

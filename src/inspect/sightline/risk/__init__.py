@@ -7,18 +7,20 @@
 
 `Parts` holds photographs of parts and one number for each, its gravity. `choose` picks the two thresholds of the three
 ways out by what is to be kept, `expect` tells what comes of any thresholds, `cheapest` and `saving` weigh errors in
-money, and `bounds` counts parts. Everything is distribution-free, exact where each part has one photograph, and knows
+money, and `bounds` counts parts. `Photographs` compares two who answered the same ones. Everything is distribution-free, exact where each part has one photograph, and knows
 that twenty photographs of one part are not twenty parts.
 """
 
 from sightline.risk.costs import Costs, Saving, cheapest, saving
 from sightline.risk.guarantee import Guarantee, guarantee_escape, guarantee_overkill
+from sightline.risk.paired import Balance, Paired, Photographs, mcnemar
 from sightline.risk.parts import Kind, Parts
 from sightline.risk.shares import Figure
 from sightline.risk.ways import Aims, Choice, Limits, Outlook, choose, expect
 
 __all__ = [
     "Aims",
+    "Balance",
     "Choice",
     "Costs",
     "Figure",
@@ -26,12 +28,15 @@ __all__ = [
     "Kind",
     "Limits",
     "Outlook",
+    "Paired",
     "Parts",
+    "Photographs",
     "Saving",
     "cheapest",
     "choose",
     "expect",
     "guarantee_escape",
     "guarantee_overkill",
+    "mcnemar",
     "saving",
 ]
