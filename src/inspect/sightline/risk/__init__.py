@@ -7,8 +7,8 @@
 
 `Parts` holds photographs of parts and one number for each, its gravity. `choose` picks the two thresholds of the three
 ways out by what is to be kept, `expect` tells what comes of any thresholds, `cheapest` and `saving` weigh errors in
-money, and `bounds` counts parts. `Photographs` compares two who answered the same ones. Everything is distribution-free, exact where each part has one photograph, and knows
-that twenty photographs of one part are not twenty parts.
+money, and `bounds` counts parts. Everything is distribution-free, exact where each part has one photograph, and knows
+that twenty photographs of one part are not twenty parts. `Photographs` compares two inspectors of the same ones.
 """
 
 from sightline.risk.costs import Costs, Saving, cheapest, saving

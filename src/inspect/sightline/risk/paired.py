@@ -138,7 +138,7 @@ class Photographs:
         return Paired(float(of_a.mean()), float(of_b.mean()), reach, len(own), int(rows.sum()), balance)
 
     def aurocs(self, a: ArrayLike, b: ArrayLike) -> Paired:
-        """The areas under the ROC curves of A's and B's scores (N,): how often a defective part scores above a good one.
+        """The areas under the ROC curves of the scores (N,) of both: how often a defective part scores above a good one.
 
         Ties count half (Mann & Whitney 1947). The interval is the percentile bootstrap's alone: where both tell the
         kinds apart without an error there is nothing that resamples could vary, and it is the figure.
@@ -202,4 +202,4 @@ class _Ranked:
         counted = times[self._part]
         above, below = (np.bincount(self._level, counted * weights) for weights in self._weights)
         lower = np.cumsum(below) - below / 2
-        return float(above @ lower / (above.sum() * below.sum()))
+        return round(float(above @ lower / (above.sum() * below.sum())), 12)  # the last digits hang on the order of sums
