@@ -137,6 +137,27 @@ def test_costs_are_weighed_against_the_thresholds_of_before(place, bundle, capsy
     assert "saved a day" in told
 
 
+def test_costs_alone_choose_and_prove_nothing(place, bundle, capsys):
+    costs = ["--costs", "escape=100,scrap=2,parts=5000,review=1", "--defect-rate", "2%"]
+    assert run(bundle, place / "index.jsonl", *costs) == 0
+    assert "guaranteed: nothing" in capsys.readouterr().out
+    policy = Bundle.open(bundle.parent / "colours-1.2.4").manifest.policy
+    assert policy.guarantees == ()
+    assert policy.chosen_by.startswith("the least cost, on 300 defective and 240 good parts")
+
+
+def test_what_is_proved_holds_for_the_int8_model_too(place, tmp_path):
+    bundle = bundle_factory.write_bundle(tmp_path / "bundles", with_int8=True)
+    assert run(bundle, place / "index.jsonl", "--max-escape", "2%") == 0
+    made = Bundle.open(bundle.parent / "colours-1.2.4")
+    assert made.manifest.int8.agreement[0].images == 540
+    for precision in ("fp32", "int8"):
+        inspector = Inspector.open(made.path, precision=precision)
+        defective = [file for file in place.rglob("*.png") if file.parent.name != "good"]
+        passed = sum(inspector.inspect(file).outcome is Outcome.OK for file in defective)
+        assert passed / len(defective) <= made.manifest.policy.guarantees[0].seen
+
+
 def test_the_card_and_the_figures_say_what_holds_now(place, tmp_path):
     card = b"# Colours\n\n## Measured on the test part\n\nstale\n\n## Thresholds\n\nstale\n\n## Data\n\nkept\n"
     manifest, files = bundle_factory.contents()
@@ -161,6 +182,8 @@ def test_the_card_and_the_figures_say_what_holds_now(place, tmp_path):
 @pytest.mark.parametrize(
     ("options", "said"),
     [
+        ([], "expected --max-escape or --costs"),
+        (["--max-overkill", "2%"], "--max-overkill: expected --max-escape beside"),
         (["--max-escape", "0"], "expected a share between 0 and 1"),
         (["--max-escape", "half"], "such as 0.005 or 0.5%"),
         (["--max-escape", "2%", "--costs", "escape=1"], "lacks scrap and parts"),

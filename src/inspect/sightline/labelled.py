@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from sightline.bundle import Bundle, Manifest
-from sightline.bundle.manifest import MODEL
+from sightline.bundle.manifest import MODEL, Precision
 from sightline.config.recipe import Data
 from sightline.dataset import fitting, readers
 from sightline.dataset.prepare import Prepared, prepare
@@ -46,6 +46,18 @@ class Answered:
         """What the bundle says of itself."""
         return self.bundle.manifest
 
+    def by(self, precision: Precision) -> Outputs:
+        """What another model of the bundle says of the same images.
+
+        Args:
+            precision: Which.
+
+        Raises:
+            BundleError: The bundle holds no such model.
+        """
+        session = Session(self.bundle.model(precision).file)
+        return _swept(self.sweeper, session, self.outputs.samples, self.manifest, stage=f"score, {precision}")
+
     @property
     def index(self) -> Index:
         """Where the images lie, with the bundle's classes."""
@@ -77,8 +89,13 @@ def answered(bundle: Path, data: Data, *, part: Split | None = None, progress: P
     views = Views(index, manifest.input, templates_of(opened))
     samples = [sample.model_copy(update={"split": Split.TEST}) for sample in _inspected(chosen, views, progress, say)]
     sweeper = Sweeper(index, views, progress, pair=session.pair)
-    outputs = sweeper.sweep(session.run, samples, stage="score", link=Link.of(manifest.locate, manifest.classes))
+    outputs = _swept(sweeper, session, samples, manifest, stage="score")
     return Answered(opened, outputs, tasks.scored(outputs, index, manifest), sweeper)
+
+
+def _swept(sweeper: Sweeper, session: Session, samples: Sequence[Sample], manifest: Manifest, *, stage: str) -> Outputs:
+    link = Link.of(manifest.locate, manifest.classes)
+    return sweeper.sweep(session.run, samples, stage=stage, link=link)
 
 
 def _stated(found: Prepared, part: Split) -> list[Sample]:

@@ -171,7 +171,7 @@ class Policy(BaseModel):
         thresholds: Per class, or under ``*`` for the frame's defect score.
         minimum_area: Smallest area of a defect that counts, in pixels of the frame, where the method locates them.
         chosen_by: In words: the rule, and the samples it was chosen on.
-        guarantees: What is proved of the verdicts that ``model.onnx`` leads to; often nothing.
+        guarantees: What is proved of the verdicts, whichever model of the bundle answers; often nothing.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

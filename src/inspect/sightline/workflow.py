@@ -14,6 +14,7 @@ from sightline.dataset import preview
 from sightline.dataset.prepare import Prepared, of_recipe
 from sightline.errors import DataError
 from sightline.export import export
+from sightline.export.assured import Wish, refuse_few
 from sightline.index import Index, Split
 from sightline.runs import DatasetPart, Progress, RunFolder
 from sightline.tracking import Tracker
@@ -53,13 +54,16 @@ def start(recipe: Recipe, runs: Path, *, progress: Progress, say: Say) -> RunFol
 
     Raises:
         ConfigError, TrainError: The recipe asks for what there is not, or the run folder cannot be written.
-        DataError: The images cannot be trained on; every reason is said at once.
+        DataError: The images cannot be trained on; every reason is said at once. Or the calibrate part cannot prove
+            what the recipe wants.
     """
     check(recipe)
     RunFolder.check_room(runs)
     prepared = of_recipe(recipe, progress=progress)
     say(prepared.report.text())
     refuse_errors(prepared)
+    if (wish := Wish.of(recipe.decide)) is not None:
+        refuse_few(prepared.index.part(Split.CALIBRATE), wish)
     recipe = recipe.model_copy(update={"data": prepared.data})
     run = RunFolder.create(runs, recipe, prepared.index)
     run.params(_params(recipe))

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from sightline.errors import ConfigError
 
 if TYPE_CHECKING:
-    from sightline.assurance.recalibrate import Recalibrated
     from sightline.config.recipe import Data
+    from sightline.export.assured import Assured, Wish
     from sightline.risk import Costs, Figure, Outlook
 
 _DESCRIPTION = """\
@@ -20,8 +20,10 @@ nothing is written, and it is said how many more are needed.
 
   sightline calibrate BUNDLE --index runs/NAME/index.jsonl --max-escape 0.5%
   sightline calibrate BUNDLE --index photos --max-escape 1% --review-budget 3% --defect-rate 2%
+  sightline calibrate BUNDLE --index photos --costs escape=50,scrap=2,parts=8000 --defect-rate 2%
 
-Of an index the calibrate part decides, and the test part measures; of a folder all images decide. OK is the answer
+Of an index the calibrate part decides, and the test part measures; of a folder all images decide. With costs alone the
+thresholds are those of least expected cost, and nothing is guaranteed. OK is the answer
 below the first threshold, NG from the second, and REVIEW between them, where a person looks."""
 
 _COSTS = ("escape", "scrap", "review", "parts")
@@ -36,7 +38,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     text = "labelled images: a run's index.jsonl, or a folder; then KEY=VALUE of data, such as data.good=[ok]"
     parser.add_argument("--index", type=Path, required=True, metavar="FILE", help=text)
     text = "largest share of photographs of defective parts that may pass, such as 0.5%%"
-    parser.add_argument("--max-escape", type=share, required=True, metavar="SHARE", help=text)
+    parser.add_argument("--max-escape", type=share, metavar="SHARE", help=text)
     parser.add_argument("--confidence", type=share, default=0.95, metavar="SHARE", help="of what is guaranteed (95%%)")
     text = "largest share of good parts that may be rejected"
     parser.add_argument("--max-overkill", type=share, metavar="SHARE", help=text)
@@ -66,33 +68,39 @@ def share(text: str) -> float:
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    from sightline.assurance.recalibrate import recalibrate
-    from sightline.assurance.rewrite import next_version, refigured, rewritten
+    from sightline.assurance.rewrite import measured, next_version, rewritten, thresholds_for
     from sightline.cli.progress import Bars
     from sightline.index import Split
     from sightline.labelled import answered
-    from sightline.risk import Aims
 
-    costs, data = _costs(arguments), _data(arguments.index, arguments.overrides)
+    wish, data = _wish(arguments), _data(arguments.index, arguments.overrides)
     saved = arguments.index.is_file()
-    aims = Aims(
-        arguments.max_escape,
-        arguments.confidence,
-        arguments.max_overkill,
-        arguments.review_budget,
-        arguments.defect_rate,
-    )
+    part = Split.CALIBRATE if saved else None
     with Bars() as progress:
-        found = answered(
-            arguments.bundle, data, part=Split.CALIBRATE if saved else None, progress=progress, say=lambda _: None
-        )
-        made = recalibrate(found, aims, per_type=arguments.per_type, costs=costs)
-        measured = refigured(found, made, data, progress=progress) if saved else None
+        found = answered(arguments.bundle, data, part=part, progress=progress, say=lambda _: None)
+        made, agreement = thresholds_for(found, wish)
+        test = measured(found, made, data, progress=progress) if saved else None
     folder = arguments.output or arguments.bundle.absolute().parent
     version = arguments.version or next_version(found.manifest.version)
-    written = rewritten(found, made, folder, version=version, measured=measured)
+    written = rewritten(found, made, agreement, test, folder, version=version)
     print("\n".join([*told(made), "", f"bundle  {written}"]))
     return 0
+
+
+def _wish(arguments: argparse.Namespace) -> Wish:
+    from sightline.export.assured import Wish
+    from sightline.risk import Aims
+
+    costs, rate = _costs(arguments), arguments.defect_rate
+    if arguments.max_escape is None:
+        only = {"--max-overkill": arguments.max_overkill, "--review-budget": arguments.review_budget}
+        if idle := [option for option, value in only.items() if value is not None]:
+            raise ConfigError(f"{' and '.join(idle)}: expected --max-escape beside, which is what is kept first")
+        if costs is None:
+            raise ConfigError("expected --max-escape or --costs to choose thresholds by, got neither")
+        return Wish(costs=costs)
+    aims = Aims(arguments.max_escape, arguments.confidence, arguments.max_overkill, arguments.review_budget, rate)
+    return Wish(aims, costs, arguments.per_type)
 
 
 def _data(index: Path, overrides: list[str]) -> Data:
@@ -127,7 +135,7 @@ def _costs(arguments: argparse.Namespace) -> Costs | None:
     return Costs(given["escape"], given["scrap"], given["parts"], arguments.defect_rate, given.get("review"))
 
 
-def told(made: Recalibrated) -> list[str]:
+def told(made: Assured) -> list[str]:
     """What was chosen and what comes of it, in lines."""
     from sightline.verdict import ANY_DEFECT
 
@@ -135,7 +143,10 @@ def told(made: Recalibrated) -> list[str]:
     for key, limit in made.policy.thresholds.items():
         lines.append(f"{'any defect' if key == ANY_DEFECT else key:24} {limit.review:11.6f} {limit.ng:9.6f}")
     lines += ["", *(f"guaranteed: {one.words}" for one in made.policy.guarantees)]
-    lines += [f"note: {remark}" for remark in made.choice.remarks]
+    if made.choice is None:
+        lines.append("guaranteed: nothing; --max-escape asks for a proof")
+    else:
+        lines += [f"note: {remark}" for remark in made.choice.remarks]
     if made.outlook is not None and made.outlook_today is not None:
         lines += ["", "to be expected (95 %), beside the thresholds of before:"]
         lines += _expected(made.outlook, made.outlook_today)

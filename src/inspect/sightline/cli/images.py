@@ -9,8 +9,12 @@ import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from sightline.errors import DataError
+from sightline.errors import ConfigError, DataError
+
+if TYPE_CHECKING:
+    from sightline.config.recipe import Data
 
 
 def collect(arguments: Sequence[str], missing: list[str]) -> tuple[Iterable[str], int | None]:
@@ -32,6 +36,26 @@ def collect(arguments: Sequence[str], missing: list[str]) -> tuple[Iterable[str]
     if not paths:
         raise DataError(f"found no image in {some(arguments)}", hint=hint())
     return paths, len(paths)
+
+
+def labelled(index: Path, overrides: Sequence[str]) -> Data:
+    """The labelled images that an index file, or a folder, stands for.
+
+    Args:
+        index: The file or folder.
+        overrides: KEY=VALUE of data.
+
+    Raises:
+        ConfigError: There is no such file or folder, or an override is wrong.
+    """
+    from sightline import config
+
+    if not index.exists():
+        raise ConfigError(f"expected an index or a folder of labelled images, but there is no {index}")
+    values: dict[str, object] = {"root": str(index)}
+    if index.is_file():
+        values = {"root": str(index.absolute().parent), "reader": {"kind": "index", "file": index.name}}
+    return config.build({"name": "images", "data": values}, overrides).data
 
 
 def _expand(argument: str, missing: list[str]) -> list[str]:

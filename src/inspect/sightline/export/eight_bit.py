@@ -9,13 +9,13 @@ import numpy as np
 from tqdm import tqdm
 
 from sightline import image
-from sightline.bundle.manifest import Golden, Int8, Manifest
+from sightline.bundle.manifest import Agreement, Golden, Int8, Manifest
 from sightline.dataset.views import Views
 from sightline.export import local, quantize, tasks
 from sightline.export.compact import compact
 from sightline.export.quantize import Shown
 from sightline.export.sweep import Outputs, Sweeper
-from sightline.index import Split
+from sightline.index import Index, Sample, Split
 from sightline.runs import RunFolder
 from sightline.runtime.looked import Link
 from sightline.runtime.session import Session
@@ -29,11 +29,25 @@ class EightBit:
 
     Attributes:
         model: The ONNX file.
-        facts: What the manifest says of it.
+        parts: What it says of the calibrate part, then of the test part.
+        golden: The bundle's golden samples, with its scores.
     """
 
     model: bytes
-    facts: Int8
+    parts: tuple[Outputs, Outputs]
+    golden: tuple[Golden, ...]
+
+    def facts(self, parts: Sequence[Outputs], manifest: Manifest, index: Index) -> Int8:
+        """What the manifest says of it.
+
+        Args:
+            parts: What the float32 model says of the two parts.
+            manifest: The bundle's, with its thresholds.
+            index: Tells what is true.
+        """
+        named = zip(("calibrate", "test"), parts, self.parts, strict=True)
+        measured = [agreement(name, full, own, manifest, index) for name, full, own in named if full.samples]
+        return Int8(agreement=tuple(measured), golden=self.golden, tolerance=quantize.TOLERANCE)
 
 
 def add(
@@ -44,7 +58,7 @@ def add(
     golden: Mapping[str, Golden],
     sweeper: Sweeper,
 ) -> EightBit | None:
-    """Quantises a model and lets the gate judge on the calibrate part; the test part is compared too, and only told.
+    """Quantises a model and lets the gate judge on the calibrate part; of the test part it only answers.
 
     Args:
         model: The exported ONNX file.
@@ -61,27 +75,41 @@ def add(
         ExportError: Nothing of the model can be quantised.
     """
     made = compact(quantize.quantized(model, _shown(run)))
-    session = Session(made)
-    agreement, link = [], Link.of(manifest.locate, manifest.classes)
-    for name, full in zip(("calibrate", "test"), parts, strict=True):
-        if name == "test" and not full.samples:
-            continue
-        both = full, sweeper.sweep(session.run, full.samples, stage=f"int8, {name}", link=link)
-        before, after = (tasks.scored(one, run.index, manifest) for one in both)
-        of_full, of_small = (local.places(one, run.index, manifest) for one in both)
-        agreement.append(quantize.compare(name, before, after, (of_full, of_small)))
-    refused = quantize.gate(agreement[0])
+    session, link = Session(made), Link.of(manifest.locate, manifest.classes)
+
+    def swept(samples: Sequence[Sample], name: str) -> Outputs:
+        return sweeper.sweep(session.run, samples, stage=f"int8, {name}", link=link)
+
+    calibrate, test = parts
+    answers = swept(calibrate.samples, "calibrate")
+    refused = quantize.gate(agreement("calibrate", calibrate, answers, manifest, run.index))
     if refused:
         tqdm.write(f"no int8 model: {refused}")
         return None
     rows = [sample for sample in run.index.samples if sample.path in golden]
-    found = sweeper.sweep(session.run, rows, stage="int8, golden", link=link)
+    found = swept(rows, "golden")
     own = {
         row.path: dict(zip(manifest.classes, map(float, scores), strict=True))
         for row, scores in zip(rows, found.scores, strict=True)
     }
     samples = tuple(sample.model_copy(update={"scores": own[path]}) for path, sample in golden.items())
-    return EightBit(made, Int8(agreement=tuple(agreement), golden=samples, tolerance=quantize.TOLERANCE))
+    return EightBit(made, (answers, swept(test.samples, "test")), samples)
+
+
+def agreement(part: str, full: Outputs, small: Outputs, manifest: Manifest, index: Index) -> Agreement:
+    """How far the int8 model is from the one it was made of, on one part of the data.
+
+    Args:
+        part: Its name.
+        full: What the float32 model says of it.
+        small: What the int8 model says of it.
+        manifest: The bundle's, with its thresholds.
+        index: Tells what is true.
+    """
+    before, after = (tasks.scored(one, index, manifest) for one in (full, small))
+    return quantize.compare(
+        part, before, after, (local.places(full, index, manifest), local.places(small, index, manifest))
+    )
 
 
 def _shown(run: RunFolder) -> Iterator[Shown]:

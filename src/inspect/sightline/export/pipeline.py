@@ -15,6 +15,7 @@ from sightline.errors import ExportError
 from sightline.export import card, eight_bit, tasks
 from sightline.export import parity as gate
 from sightline.export.answer import Answer
+from sightline.export.assured import Wish, assure
 from sightline.export.compact import compact
 from sightline.export.graph import OPSET, to_onnx
 from sightline.export.record import record
@@ -47,7 +48,8 @@ def export(run: RunFolder, *, progress: Progress = silent, mlflow_run: str | Non
         ExportError: The exported model differs from the trained one, or there is nothing to compare them on.
         TrainError: The run was not trained to its end, or its weights are no numbers.
         BundleError: The bundle of before holds files that are none of its own, or the new one cannot be written.
-        DataError: An image was changed since training began.
+        DataError: An image was changed since training began, or the calibrate part does not prove what the
+            recipe wants.
     """
     bundle.check_own(run.bundle)
     recipe, index = run.recipe, run.index
@@ -66,16 +68,18 @@ def export(run: RunFolder, *, progress: Progress = silent, mlflow_run: str | Non
     golden, frames = _golden(checked, answered.classes, sweeper)
     templates, pictures = _templates(recipe)
     manifest = _manifest(run, answered, policy, golden, templates, mlflow_run)
-    manifest = manifest.model_copy(update={"parity": _compare(answered, checked, sweeper, manifest)})
     small = eight_bit.add(exported, run, (calibrate, test), manifest, golden, sweeper) if recipe.model.int8 else None
+    manifest = _assured(manifest, run, [calibrate, small.parts[0]] if small else [calibrate])
+    manifest = manifest.model_copy(update={"parity": _compare(answered, checked, sweeper, manifest)})
     scored = tasks.scored(test, index, manifest)
     measured = tasks.figures(scored, test, index, manifest.locate)
-    manifest = manifest.model_copy(update={"metrics": measured, "int8": small.facts if small else None})
+    of_small = small.facts((calibrate, test), manifest, index) if small else None
+    manifest = manifest.model_copy(update={"metrics": measured, "int8": of_small})
     text = card.write(manifest, recipe.card, size=len(onnx_file), kept=_kept(index, recipe))
     record(run, manifest, scored, test, sweeper, text)
     own = {MODEL: onnx_file, "recipe.yaml": config.dump(recipe).encode(), "card.md": text.encode()}
     files = {**own, **frames, **pictures} | ({INT8_MODEL: small.model} if small else {})
-    return bundle.write(run.path / "bundle", manifest, files, replace=True, prove=_self_test)
+    return bundle.write(run.path / "bundle", manifest, files, replace=True, prove=self_test)
 
 
 def _manifest(
@@ -112,7 +116,21 @@ def _manifest(
     )
 
 
-def _self_test(folder: Path) -> None:
+def _assured(manifest: Manifest, run: RunFolder, answers: Sequence[Outputs]) -> Manifest:
+    """With the thresholds that the recipe wants proved, or cheapest, on what each model says of the calibrate part."""
+    wish = Wish.of(run.recipe.decide)
+    if wish is None:
+        return manifest
+    made = assure(manifest, run.index, answers, wish)
+    return manifest.model_copy(update={"policy": made.policy, "locate": made.locate})
+
+
+def self_test(folder: Path) -> None:
+    """Makes sure that each model of a bundle answers its golden samples as the exporter got them.
+
+    Raises:
+        BundleError: One does not, or the bundle is damaged.
+    """
     inspector = Inspector.open(folder, self_test=True)
     if inspector.manifest.int8 is not None:
         Inspector.open(folder, self_test=True, precision="int8")

@@ -36,7 +36,8 @@ def record(run: RunFolder, manifest: Manifest, scored: Scored, outputs: Outputs,
         drawn.append("learning-curves.png")
     (run.artifacts / "card.md").write_bytes(text.encode())
     run.metrics(_figures(manifest), step=0)
-    run.tags({"bundle": f"{manifest.name}-{manifest.version}"})
+    proved = {f"guarantee/{one.of}": one.words for one in manifest.policy.guarantees}
+    run.tags({"bundle": f"{manifest.name}-{manifest.version}"} | proved)
     for name in drawn:
         run.artifact(name)
 

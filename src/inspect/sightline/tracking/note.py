@@ -29,6 +29,7 @@ def of_bundle(bundle: Bundle) -> str:
     digest = f"SHA-256 `{bundle.digest[:12]}`, made in `{origin.run}`"
     lines = [
         groups,
+        *(f"guaranteed: {proved.words}" for proved in manifest.policy.guarantees),
         f"types: {', '.join(manifest.classes)}; {good}",
         f"scores of the exported against the trained model: {exported} on {parity.images} images",
         f"bundle `{manifest.name}-{manifest.version}`, {digest}; its files are the artifacts of the logged model",
