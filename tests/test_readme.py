@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PAGES = ("README.md", "CONTRIBUTING.md", "data/README.md", "models/README.md")
 # What a reader is told to train takes minutes, what to calibrate hundreds of parts, and what to judge people's answers;
 # they have tests of their own.
-PARSED_ONLY = ("train", "track", "export", "demo", "commission", "evaluate", "calibrate", "msa")
+PARSED_ONLY = ("train", "track", "export", "demo", "commission", "evaluate", "calibrate", "msa", "compare", "promote")
 
 
 def _blocks(page, *languages):

@@ -1,4 +1,4 @@
-"""What scores of good parts mean must not hang on a defect that hides among them."""
+"""What scores of good parts mean must not hang on a defect that hides among them; of types, it is told in full."""
 
 import csv
 
@@ -7,12 +7,16 @@ import pytest
 
 from plate_factory import SIDE, photograph, save_weights, write
 from sightline import image, train
+from sightline.bundle.manifest import Calibration
 from sightline.config.decision import Decision
 from sightline.config.recipe import Data, Model, Preprocess, Recipe
+from sightline.errors import ExportError
 from sightline.export import tasks
-from sightline.export.answer import CALIBRATE_SUSPICIOUS, Answer
+from sightline.export.answer import CALIBRATE_SUSPICIOUS, Answer, _chosen, _finite, calibrator_of
+from sightline.export.calibrate import Calibrator
+from sightline.export.calibrators import Choice
 from sightline.export.sweep import Outputs, Sweeper
-from sightline.index import Split
+from sightline.index import Sample, Split
 from sightline.runs import RunFolder
 
 
@@ -89,3 +93,53 @@ def test_hidden_defects_that_were_left_out_count_as_good_nowhere(new_run):
     why = told.policy(Outputs(tuple(part), scores, ())).chosen_by
     assert "2 images quite unlike the others were left out" in why
     assert "best F1 on 6 defective and 38 other images" in why
+
+
+@pytest.mark.parametrize(
+    "calibrator",
+    [
+        Calibrator("platt", True, np.full(3, 0.4), np.array([1.0, 0, 0]), 60, 0.3, 0.2),
+        Calibrator(
+            "isotonic",
+            False,
+            np.ones(2),
+            np.zeros(2),
+            2000,
+            0.3,
+            0.2,
+            np.arange(8.0).reshape(4, 2),
+            np.full((4, 2), 2.0),
+        ),
+    ],
+)
+def test_what_made_the_scores_is_read_from_the_manifest_again(calibrator):
+    told = _chosen(Choice(calibrator, {"none": 0.3, "platt": 0.25}, None, None))
+    again = calibrator_of(Calibration.model_validate_json(told.model_dump_json()), exclusive=calibrator.exclusive)
+    assert again.method == calibrator.method
+    logits = np.random.default_rng(0).normal(0, 4, (20, len(calibrator.scale)))
+    np.testing.assert_array_equal(again.probabilities(logits), calibrator.probabilities(logits))
+    assert told.candidates == {"none": 0.3, "platt": 0.25}
+    assert "cross-validation" in told.chosen_by
+
+
+def test_scores_that_nothing_made_have_no_calibrator():
+    same = Calibrator("none", True, np.ones(3), np.zeros(3), 60, 0.3, 0.3)
+    told = _chosen(Choice(same, {}, None, None))
+    assert (told.method, told.parameters, told.candidates) == ("none", {}, {})
+    assert "too few" in told.chosen_by
+    tail = Calibration(method="tail", parameters={"heat/0": 1.0}, count=57)
+    assert [calibrator_of(one, exclusive=True) for one in (told, tail, None)] == [None] * 3
+
+
+def test_without_a_calibrate_part_nothing_is_told():
+    nothing = float("nan")
+    assert (
+        _chosen(Choice(Calibrator("none", True, np.ones(3), np.zeros(3), 0, nothing, nothing), {}, None, None)) is None
+    )
+
+
+def test_answers_that_are_no_numbers_are_refused_by_name():
+    samples = tuple(Sample(path=f"{number}.png") for number in range(3))
+    scores = np.array([[1, 2], [np.nan, 0], [0, np.inf]], np.float32)
+    with pytest.raises(ExportError, match=r"finite numbers, got others of 2 images, first 1\.png"):
+        _finite(Outputs(samples, scores, ()))

@@ -3,7 +3,7 @@
 import pytest
 
 import bundle_factory
-from sightline.bundle.manifest import Metric
+from sightline.bundle.manifest import Calibration, Metric
 from sightline.config.recipe import Card
 from sightline.export import card
 
@@ -53,3 +53,38 @@ def test_the_figures_over_all_types_come_first() -> None:
     ]
     text = card.write(bundle_factory.manifest(metrics=tuple(metrics)), Card(), size=1, kept="")
     assert text.index("| accuracy |") < text.index("| recall/red |")
+
+
+def _calibrated(**changes) -> str:
+    fields = {"method": "temperature", "parameters": {}, "count": 131, "log_loss_before": 0.3, "log_loss_after": 0.2}
+    told = bundle_factory.manifest(calibration=Calibration(**{**fields, **changes}))
+    return card.thresholds(told)[-1]
+
+
+def test_the_calibration_says_among_what_by_what_and_what_came_of_it() -> None:
+    error = Metric(name="calibration_error", value=0.08, low=0.05, high=0.1, count=90, interval="bootstrap")
+    text = _calibrated(
+        candidates={"none": 0.3, "temperature": 0.21},
+        chosen_by="log loss in folds",
+        error_before=error,
+        error_after=error.model_copy(update={"value": 0.02, "low": 0.0, "high": 0.03}),
+    )
+    assert text == (
+        "Scores are probabilities by temperature scaling, on 131 calibrate images: log loss 0.3000 before, 0.2000 "
+        "after. Chosen by log loss in folds: none 0.3000, temperature 0.2100. Expected calibration error there: 0.0800 "
+        "(0.0500 to 0.1000) before, 0.0200 (0.0000 to 0.0300) after, on images it was not fitted on."
+    )
+
+
+def test_no_change_is_told_as_a_choice_or_as_a_lack_of_images() -> None:
+    chosen = _calibrated(method="none", candidates={"none": 0.3, "temperature": 0.31}, chosen_by="log loss in folds")
+    assert "as the network gave them: no change was chosen, on 131 calibrate images. Chosen by log loss" in chosen
+    few = _calibrated(method="none", chosen_by="too few images to fit anything")
+    assert few.endswith("on 131 calibrate images. Chosen by: too few images to fit anything.")
+
+
+def test_a_bundle_of_before_says_what_it_said() -> None:
+    assert _calibrated() == (
+        "Scores are probabilities by temperature scaling, on 131 calibrate images: log loss 0.3000 before, 0.2000 "
+        "after."
+    )

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from sklearn.metrics import f1_score, roc_auc_score
 
 from sightline.bundle.manifest import Metric
+from sightline.export.calibrate import Calibrator
 from sightline.export.evaluate import Scored, auroc, evaluate, truth_of
 from sightline.index import Sample
 from sightline.verdict import ANY_DEFECT, Defect, Outcome, Policy, Threshold
@@ -107,6 +108,36 @@ def test_the_calibration_error_lies_in_its_interval(seed: int) -> None:
     rows = [("dent" if random.random() < p else "scratch", [p, 1 - p]) for p in sure]
     figure = _by_name(evaluate(_scored(rows, NO_GOOD)))["calibration_error"]
     assert 0 <= figure.low <= figure.value <= figure.high <= 1
+
+
+@pytest.mark.parametrize(
+    ("policy", "calibrator"),
+    [
+        (GOOD_POLICY, Calibrator("platt", True, np.full(3, 0.4), np.array([1.0, 0, 0]), 9, 0.0, 0.0)),
+        (NO_GOOD, Calibrator("temperature", True, np.full(2, 1.7), np.zeros(2), 9, 0.0, 0.0)),
+        (SEVERAL, Calibrator("platt", False, np.array([0.4, 2.0]), np.array([1.0, -1.0]), 9, 0.0, 0.0)),
+    ],
+)
+def test_what_scores_were_before_calibration_is_told_back_from_them(policy: Policy, calibrator: Calibrator) -> None:
+    logits = np.random.default_rng(0).normal(0, 3, (60, len(calibrator.scale)))
+    bare = replace(calibrator, scale=np.ones_like(calibrator.scale), bias=np.zeros_like(calibrator.bias))
+    scores = calibrator.probabilities(logits)[:, -2:].astype(np.float32)
+    samples = tuple(Sample(path=f"{i}.png", labels=(CLASSES[i % 2],)) for i in range(60))
+    scored = Scored(samples, scores, CLASSES, policy, calibrator=calibrator)
+    np.testing.assert_allclose(scored.before, bare.probabilities(logits), atol=1e-3)
+    figures, alone = (_by_name(evaluate(replace(scored, calibrator=one))) for one in (calibrator, None))
+    assert figures.keys() - alone.keys() == {"log_loss_before", "calibration_error_before"}
+    before = Scored(samples, bare.probabilities(logits)[:, -2:].astype(np.float32), CLASSES, policy)
+    for name in ("log_loss", "calibration_error"):
+        assert figures[f"{name}_before"].value == pytest.approx(_by_name(evaluate(before))[name].value, abs=1e-3)
+
+
+@pytest.mark.parametrize("policy", [GOOD_POLICY, SEVERAL])
+def test_scores_are_judged_as_probabilities_unless_they_are_of_located_defects(policy: Policy) -> None:
+    proper = {"log_loss", "brier", "calibration_error"}
+    scored = _scored(ROWS, policy)
+    assert proper <= _by_name(evaluate(scored)).keys()
+    assert not proper & _by_name(evaluate(replace(scored, located=((),) * len(ROWS)))).keys()
 
 
 def test_one_part_alone_does_not_tell_how_a_loss_varies() -> None:

@@ -55,7 +55,14 @@ def _images(root: Path, labels: list[tuple[str, ...]], bits: int, parts: tuple[S
     return Index.build(root, samples)
 
 
-def _run(folder: Path, labels: list[tuple[str, ...]], *, bits: int = 8, parts: tuple[Split, ...] = PARTS) -> RunFolder:
+def _run(
+    folder: Path,
+    labels: list[tuple[str, ...]],
+    *,
+    bits: int = 8,
+    parts: tuple[Split, ...] = PARTS,
+    count: int = 24,
+) -> RunFolder:
     """A run folder as training leaves it, but with random weights."""
     images = folder / "images"
     images.mkdir(parents=True)
@@ -67,7 +74,7 @@ def _run(folder: Path, labels: list[tuple[str, ...]], *, bits: int = 8, parts: t
             "model": {"backbone": "resnet18", "layer": "layer1", "weights": None},
         }
     )
-    run = RunFolder.create(folder / "runs", recipe, _images(images, labels, bits, parts))
+    run = RunFolder.create(folder / "runs", recipe, _images(images, labels, bits, parts, count))
     torch.manual_seed(0)
     space = LabelSpace.of(run.index, multi_label=recipe.multi_label)
     network = build(recipe.model, space.outputs, recipe.input)
@@ -100,6 +107,30 @@ def test_the_bundle_holds_what_the_runtime_and_a_reader_need(made: Path, run: Ru
     assert {m.name for m in manifest.metrics} >= {"accuracy", "macro_f1", "auroc", "escape_rate", "overkill_rate"}
     assert b"name: tiny" in opened.read("recipe.yaml")
     assert "## Limits" in opened.read("card.md").decode()
+
+
+def test_the_way_to_probabilities_is_chosen_and_what_came_of_it_is_told(tmp_path: Path) -> None:
+    run = _run(tmp_path, LABELS, parts=(Split.TRAIN, Split.CALIBRATE, Split.CALIBRATE, Split.TEST), count=84)
+    opened = bundle.Bundle.open(export(run))
+    told = opened.manifest.calibration
+    assert told is not None
+    assert told.method == "temperature"  # weights of chance are far too sure of themselves
+    assert told.candidates["temperature"] < told.candidates["none"]
+    assert told.error_before is not None
+    assert told.error_after is not None
+    assert told.error_after.value < told.error_before.value
+    figures = {metric.name: metric.value for metric in opened.manifest.metrics}
+    assert figures["log_loss"] < figures["log_loss_before"]
+    assert figures["calibration_error"] < figures["calibration_error_before"]
+    assert "temperature scaling, on 42 calibrate images" in opened.read("card.md").decode()
+
+
+def test_too_few_images_to_calibrate_on_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    opened = bundle.Bundle.open(export(_run(tmp_path, LABELS)))
+    told = opened.manifest.calibration
+    assert told is not None
+    assert (told.method, told.candidates) == ("none", {})
+    assert "warning: 9 different images to calibrate on are too few" in "".join(capsys.readouterr())
 
 
 def test_golden_samples_show_every_class_and_pass_the_self_test(made: Path) -> None:

@@ -1,12 +1,15 @@
 """Pictures must show what happened: what was true, what was said, and how often that was right."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
+from scipy.special import expit, logit
 
 from sightline.export import plots
+from sightline.export.calibrate import Calibrator
 from sightline.export.evaluate import Scored
 from sightline.index import Sample
 from sightline.verdict import ANY_DEFECT, Policy, Threshold
@@ -72,6 +75,18 @@ def test_reliability_shows_the_bins_of_the_calibration_error_with_bars_over_grou
     assert longest / 4 < max(lengths) < longest
     (points,) = _points(figure)
     assert list(points[0]) == pytest.approx([part.mean() for part in np.array_split(np.sort(defect), 10)], abs=1e-6)
+
+
+def test_reliability_before_calibration_stands_beside_that_after() -> None:
+    scored = _scored([("dent",), ()] * 40, [[0.8, 0.1], [0.3, 0.1]] * 40, SEVERAL)
+    calibrator = Calibrator("platt", False, np.full(2, 0.5), np.zeros(2), 80, 0.0, 0.0)
+    figure = plots.reliability(replace(scored, calibrator=calibrator))
+    before, after, *below = figure.axes
+    assert [axes.get_title().split(",")[0] for axes in (before, after)] == ["before calibration", "after"]
+    lines = [axes.containers[0].lines[0].get_xdata() for axes in (before, after)]
+    assert lines[0][-1] == pytest.approx(expit(2 * logit(0.8)))
+    assert lines[1][-1] == pytest.approx(0.8)
+    assert len(below) == 2
 
 
 @pytest.mark.parametrize("policy", [ONE, SEVERAL])

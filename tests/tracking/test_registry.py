@@ -19,8 +19,10 @@ import run_factory
 from sightline import image
 from sightline.bundle import Bundle
 from sightline.bundle.manifest import Metric
+from sightline.errors import TrackingError
 from sightline.runtime import Inspector
 from sightline.tracking import Tracker
+from sightline.tracking.registry import Registered
 from sightline.verdict import Outcome
 
 METRICS = (
@@ -116,6 +118,43 @@ def test_name_and_alias_of_the_recipe(tmp_path, uri, client):
     run_factory.export(run)
     upload(run, uri)
     assert client.get_model_version_by_alias("Line 3's eyes", "champion").version == 1
+
+
+def registered(run, uri, name="colours"):
+    bundle = Bundle.open(run_factory.export(run))
+    tracker = upload(run, uri)
+    return Registered.find(uri, name, tracker.run_id, bundle), bundle
+
+
+def test_a_version_is_found_and_its_bundle_comes_back_whole(run, uri, tmp_path):
+    found, bundle = registered(run, uri)
+    assert (found.version, found.holder("candidate"), found.holder("champion")) == (1, 1, None)
+    fetched = Bundle.open(found.fetch(1, tmp_path / "fetched"))
+    assert (fetched.digest, fetched.path.name) == (bundle.digest, "colours-1.2.3")
+    found.take("champion")
+    assert found.holder("champion") == 1
+
+
+def test_a_model_may_have_any_name(tmp_path, uri):
+    found, bundle = registered(run_factory.start(tmp_path, register_as="Line 3's eyes"), uri, "Line 3's eyes")
+    assert Bundle.open(found.fetch(found.version, tmp_path / "fetched")).digest == bundle.digest
+
+
+def test_tags_of_before_go_where_they_are_of_the_same_matter(run, uri, client):
+    found, _ = registered(run, uri)
+    before = client.get_model_version("colours", "1").tags
+    found.note({"gate": "failed", "gate.one": "1", "gate.two": "2"}, below="gate")
+    found.note({"gate": "passed", "gate.two": "3"}, below="gate")
+    assert client.get_model_version("colours", "1").tags == before | {"gate": "passed", "gate.two": "3"}
+
+
+def test_another_bundle_of_the_run_is_not_that_version(run, uri, tmp_path):
+    found, _ = registered(run, uri)
+    other = Bundle.open(bundle_factory.write_bundle(tmp_path / "other", product="other frames"))
+    with pytest.raises(TrackingError, match=r"as a version of colours in MLflow at sqlite.*found none"):
+        Registered.find(uri, "colours", Tracker(run, uri=uri).run_id, other)
+    with pytest.raises(TrackingError, match="sqlite"):
+        found.fetch(7, tmp_path / "fetched")
 
 
 def frames():

@@ -62,12 +62,18 @@ class Calibration(_Part):
     """What scores mean.
 
     Attributes:
-        method: ``temperature`` or ``platt``: they are probabilities of the types. ``tail``: a score s says that one
-            good part in ``10 ** (s / (1 - s))`` scores as high.
+        method: ``temperature``, ``platt`` or ``isotonic``: they are probabilities of the types; ``none``: likewise, as
+            the network gave them. ``tail``: a score s says that one good part in ``10 ** (s / (1 - s))`` scores as
+            high.
         parameters: Its fitted numbers.
         count: Images of the calibrate part it was fitted on; of a tail, groups of twins.
         log_loss_before: Of probabilities, on the calibrate part, in nats.
         log_loss_after: The same with the calibration.
+        candidates: Method that could have been chosen -> its log loss on images of the calibrate part that it was not
+            fitted on, the simplest first; empty of a method that was not chosen by that.
+        chosen_by: The rule in words.
+        error_before: Expected calibration error of a classifier, on the calibrate part.
+        error_after: The same with the calibration, on images that it was not fitted on; None without one.
     """
 
     method: str
@@ -75,6 +81,10 @@ class Calibration(_Part):
     count: int
     log_loss_before: float | None = None
     log_loss_after: float | None = None
+    candidates: dict[str, float] = {}
+    chosen_by: str = ""
+    error_before: Metric | None = None
+    error_after: Metric | None = None
 
 
 class Data(_Part):

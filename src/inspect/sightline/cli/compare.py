@@ -6,11 +6,8 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sightline.errors import ConfigError
-
 if TYPE_CHECKING:
     from sightline.assurance.comparison import Comparison
-    from sightline.config.recipe import Data
 
 _DESCRIPTION = """\
 Compare two bundles on the same labelled images: escapes, overkill, review and AUROC of both, the differences with
@@ -46,31 +43,21 @@ def _seed(text: str) -> int:
 def _run(arguments: argparse.Namespace) -> int:
     from sightline.assurance.comparison import compare
     from sightline.assurance.comparison.report import write_report
+    from sightline.cli import images
     from sightline.cli.progress import Bars
     from sightline.index import Split
 
-    data = _data(arguments.index, arguments.overrides)
+    data = images.labelled(arguments.index, arguments.overrides)
     if arguments.output is not None:
         _check_place(arguments.output)
     part = Split.TEST if arguments.index.is_file() else None
     with Bars() as progress:
         found = compare(arguments.a, arguments.b, data, part=part, seed=arguments.seed, progress=progress, say=print)
-    print("\n".join(["", *told(found)]))
+    print("\n".join(told(found)))
     if arguments.output is not None:
         figures = write_report(found, arguments.output)
         print(f"\nreport   {arguments.output}\nfigures  {figures}")
     return 0
-
-
-def _data(index: Path, overrides: list[str]) -> Data:
-    from sightline import config
-
-    if not index.exists():
-        raise ConfigError(f"expected an index or a folder of labelled images, but there is no {index}")
-    values: dict[str, object] = {"root": str(index)}
-    if index.is_file():
-        values = {"root": str(index.absolute().parent), "reader": {"kind": "index", "file": index.name}}
-    return config.build({"name": "compare", "data": values}, overrides).data
 
 
 def _check_place(path: Path) -> None:

@@ -16,6 +16,7 @@ from sightline.config.anomaly import Anomaly, MemoryBank
 from sightline.config.decision import Decision
 from sightline.config.localise import Localise
 from sightline.config.preprocess import Preprocess
+from sightline.config.promotion import Promotion
 from sightline.config.readers import FoldersReader, Reader
 from sightline.config.section import Deviation, Fraction, Mean, Number, Section, Share, Whole
 from sightline.config.template import Template
@@ -159,6 +160,7 @@ class Tracking(Section):
     register_as: str | None = Field(None, description="Name of the registered model; null takes the recipe's name.")
     alias: str = Field("candidate", description="Alias given to the new version of the registered model.")
     enabled: bool = Field(True, description="Record to MLflow at all.")
+    promote: Promotion = Field(Promotion(), description="The gate before another version takes the place in use.")
 
 
 class Card(Section):

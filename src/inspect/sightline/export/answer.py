@@ -11,7 +11,10 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from sightline.bundle.manifest import Calibration, Locate
-from sightline.export import calibrate, decide, tail
+from sightline.errors import ExportError
+from sightline.export import calibrators, decide, grouped, tail
+from sightline.export.calibrate import Calibrator
+from sightline.export.calibrators import Choice
 from sightline.export.evaluate import truth_of
 from sightline.export.graph import ContractModel, Probabilities, Views
 from sightline.export.sweep import Outputs, Sweeper
@@ -52,17 +55,18 @@ def classified(network: Network, space: LabelSpace, run: RunFolder, sweeper: Swe
 
     Raises:
         DataError: An image was changed since training began.
+        ExportError: What the network answers is no number.
     """
     viewed = _views(network, run)
-    calibrator = _probabilities(viewed, space, run, sweeper)
+    choice = _probabilities(viewed, space, run, sweeper)
 
     def policy(outputs: Outputs) -> Policy:
         truth = truth_of(outputs.samples, space.classes)
         exclusive, good = not space.multi_label, space.good
         return decide.choose(outputs.scores, truth, space.classes, run.recipe.decide, exclusive=exclusive, good=good)
 
-    model = ContractModel(viewed, Probabilities(calibrator, first_defect=space.first_defect))
-    return Answer(model, space.classes, calibration_of(calibrator), policy)
+    model = ContractModel(viewed, Probabilities(choice.calibrator, first_defect=space.first_defect))
+    return Answer(model, space.classes, _chosen(choice), policy)
 
 
 def anomalous(trained: nn.Module, run: RunFolder, sweeper: Sweeper) -> Answer:
@@ -131,20 +135,65 @@ def _sweep(network: nn.Module, samples: Sequence[Sample], sweeper: Sweeper, *, p
     return sweeper.sweep(ContractModel(network, _Raw(), pair=pair).answer, samples, stage="calibrate")
 
 
-def _probabilities(network: nn.Module, space: LabelSpace, run: RunFolder, sweeper: Sweeper) -> calibrate.Calibrator:
+def _probabilities(network: nn.Module, space: LabelSpace, run: RunFolder, sweeper: Sweeper) -> Choice:
     part = run.index.part(Split.CALIBRATE)
     outputs = _sweep(network, part, sweeper)
     sure = [s.model_copy(update={"certainty": 1.0}) for s in part]  # scores are to predict the label, not the doubt
     targets = space.targets(sure).astype(np.float64)
-    return calibrate.fit(outputs.scores.astype(np.float64), targets, exclusive=not space.multi_label)
+    units, count = grouped.numbered([sample.unit for sample in part])
+    good = space.first_defect > 0
+    choice = calibrators.choose(
+        _finite(outputs).astype(np.float64), targets, units, exclusive=not space.multi_label, good=good
+    )
+    if not choice.losses:
+        tqdm.write(
+            f"warning: {count} different images to calibrate on are too few, or show too few of a kind: scores stay as "
+            "the network gave them. Take more pictures, or raise data.split.calibrate."
+        )
+    return choice
 
 
-def calibration_of(calibrator: calibrate.Calibrator) -> Calibration | None:
-    """What the manifest says of probabilities."""
-    if calibrator.method == "none":
+def _finite(outputs: Outputs) -> NDArray[np.float32]:
+    """The scores (N, C), if all of them are numbers.
+
+    Raises:
+        ExportError: They are not; the images are named.
+    """
+    lost = [s.path for s, row in zip(outputs.samples, outputs.scores, strict=True) if not np.isfinite(row).all()]
+    if lost:
+        raise ExportError(
+            f"expected scores that are finite numbers, got others of {len(lost)} images, first {lost[0]}",
+            hint="Nothing was written. Train again; if it comes back, lower train.learning_rate.",
+        )
+    return outputs.scores
+
+
+def _chosen(choice: Choice) -> Calibration | None:
+    """What the manifest says of a classifier's probabilities; None without images to tell it of."""
+    if not choice.calibrator.count:
         return None
-    parameters = {f"scale/{k}": float(v) for k, v in enumerate(calibrator.scale)}
-    parameters |= {f"bias/{k}": float(v) for k, v in enumerate(calibrator.bias)}
+    return _told(choice.calibrator).model_copy(
+        update={
+            "candidates": dict(choice.losses),
+            "chosen_by": calibrators.CHOSEN_BY if choice.losses else "too few images to fit anything",
+            "error_before": choice.before,
+            "error_after": choice.after,
+        }
+    )
+
+
+def calibration_of(calibrator: Calibrator) -> Calibration | None:
+    """What the manifest says of the probabilities of places or boxes; None if they are as the network gave them."""
+    return None if calibrator.method == "none" else _told(calibrator)
+
+
+def _told(calibrator: Calibrator) -> Calibration:
+    parameters = {}
+    if calibrator.method != "none":
+        parameters = {f"scale/{k}": float(v) for k, v in enumerate(calibrator.scale)}
+        parameters |= {f"bias/{k}": float(v) for k, v in enumerate(calibrator.bias)}
+        for name, rows in (("knot", calibrator.knots), ("slope", calibrator.slopes)):
+            parameters |= {f"{name}/{k}/{j}": float(v) for (j, k), v in np.ndenumerate(rows)}
     return Calibration(
         method=calibrator.method,
         parameters=parameters,
@@ -152,6 +201,27 @@ def calibration_of(calibrator: calibrate.Calibrator) -> Calibration | None:
         log_loss_before=calibrator.log_loss_before,
         log_loss_after=calibrator.log_loss_after,
     )
+
+
+def calibrator_of(calibration: Calibration | None, *, exclusive: bool) -> Calibrator | None:
+    """What made the scores from logits, as the manifest tells it; None if nothing did.
+
+    Args:
+        calibration: The manifest's.
+        exclusive: Whether a frame shows at most one type.
+    """
+    given = calibration.parameters if calibration else {}
+    outputs = sum(key.startswith("scale/") for key in given)
+    if calibration is None or not outputs:
+        return None
+    bends = sum(key.startswith("knot/0/") for key in given)
+    scale, bias = (np.array([given[f"{name}/{k}"] for k in range(outputs)]) for name in ("scale", "bias"))
+    knots, slopes = (
+        np.array([[given[f"{name}/{k}/{j}"] for k in range(outputs)] for j in range(bends)]).reshape(bends, outputs)
+        for name in ("knot", "slope")
+    )
+    nothing = float("nan")
+    return Calibrator(calibration.method, exclusive, scale, bias, calibration.count, nothing, nothing, knots, slopes)
 
 
 def _of_tail(told: tail.Tail) -> Calibration:

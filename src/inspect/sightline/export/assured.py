@@ -161,23 +161,22 @@ def _cheapest(manifest: Manifest, defective: Parts, good: Parts | None, wish: Wi
         ConfigError: There are no costs either.
         DataError: There are no good parts.
     """
-    if wish.costs is None:
+    costs = wish.costs
+    if costs is None:
         raise ConfigError("expected a largest escape rate or costs to choose thresholds by, got neither")
     if good is None:
         raise DataError(
             "expected good parts to weigh their scrap against escapes, and there is none", hint="Add good parts."
         )
-    limits = cheapest(defective, good, wish.costs)
-    policy = manifest.policy.model_copy(
-        update={
-            "thresholds": moved(manifest.policy, limits),
-            "chosen_by": f"the least cost, on {defective.count:,} defective and {good.count:,} good parts, at an escape "
-            f"of {wish.costs.escape:g}, a scrapped part of {wish.costs.scrap:g}"
-            + ("" if wish.costs.review is None else f", a review of {wish.costs.review:g}")
-            + f" and {wish.costs.defect_rate:.3%} of parts defective; no guarantee",
-            "guarantees": (),
-        }
+    limits = cheapest(defective, good, costs)
+    prices = {"an escape": costs.escape, "a scrapped part": costs.scrap, "a review": costs.review}
+    told = ", ".join(f"{what} {price:g}" for what, price in prices.items() if price is not None)
+    why = (
+        f"the least cost, on {defective.count:,} defective and {good.count:,} good parts ({told}; "
+        f"{costs.defect_rate:.3%} of parts defective); no guarantee"
     )
+    update = {"thresholds": moved(manifest.policy, limits), "chosen_by": why, "guarantees": ()}
+    policy = manifest.policy.model_copy(update=update)
     return Assured(policy, _locate(manifest, policy), limits, limits_of(manifest.policy))
 
 

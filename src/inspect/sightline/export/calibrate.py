@@ -7,7 +7,6 @@ chosen in `sightline.export.calibrators`; places and boxes have Platt's.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -24,6 +23,7 @@ LOG_SCALE = (-4.0, 2.0)
 """Scales and slopes stay within e^-4 .. e^2: all rise, and none is so steep that few images decide its place."""
 
 _SHIFT = (-10.0, 10.0)
+_STRAIGHT: Floats = np.zeros(0)
 
 
 def _no_knots() -> Floats:
@@ -61,9 +61,8 @@ class Calibrator:
     def calibrated(self, logits: Floats) -> Floats:
         """Logits (N, K) -> calibrated logits (N, K)."""
         first, *rest = pieces(logits, self.knots)
-        return np.asarray(
-            first * self.scale + self.bias + sum(p * s for p, s in zip(rest, self.slopes, strict=True)), np.float64
-        )
+        above = sum(piece * slope for piece, slope in zip(rest, self.slopes, strict=True))
+        return np.asarray(first * self.scale + self.bias + above, np.float64)
 
     def probabilities(self, logits: Floats) -> Floats:
         """Logits (N, K) -> probabilities (N, K)."""
@@ -149,9 +148,9 @@ def fit_each(logits: Floats, right: NDArray[np.bool_], types: NDArray[np.int64],
 def enough(targets: Floats, units: NDArray[np.int64] | None = None, fewest: int = FEWEST) -> NDArray[np.bool_]:
     """(K,) whether a type has as many positive and negative images as its fit needs; with units, of as many parts."""
     rows = np.arange(len(targets)) if units is None else units
-    kinds = (targets.T > 0.5, targets.T <= 0.5)  # noqa: PLR2004 - a target is 0 or 1
-    counts = [[len(np.unique(rows[has])) for has in kind] for kind in kinds]
-    return np.asarray(np.array(counts).reshape(2, -1).min(axis=0) >= fewest)
+    shown = targets.T > 0.5
+    counts = [min(len(np.unique(rows[has])), len(np.unique(rows[~has]))) for has in shown]
+    return np.array(counts, np.int64) >= fewest
 
 
 def platt(logits: Floats, targets: Floats, fitted: NDArray[np.bool_]) -> tuple[Floats, Floats]:
@@ -180,7 +179,7 @@ def platt_of_counts(logits: Floats, negative: Floats, positive: Floats) -> tuple
 
 
 def rising(
-    logits: Floats, negative: Floats, positive: Floats, knots: Sequence[float] = ()
+    logits: Floats, negative: Floats, positive: Floats, knots: Floats = _STRAIGHT
 ) -> tuple[tuple[float, ...], float]:
     """The most likely rising line through logits, bent at knots; without one it is Platt's.
 
@@ -188,7 +187,7 @@ def rising(
         logits: (N,).
         negative: (N,) how many answers at each are wrong.
         positive: (N,) how many are right.
-        knots: J logits, rising.
+        knots: (J,) logits, rising.
 
     Returns:
         The J + 1 slopes, and the bias.
@@ -196,7 +195,7 @@ def rising(
     high, low = (positive.sum() + 1) / (positive.sum() + 2), 1 / (negative.sum() + 2)
     counts = positive + negative
     wanted = positive * high + negative * low
-    parts = np.stack([*pieces(logits, np.array(knots, np.float64)), np.ones(len(logits))])
+    parts = np.stack([*pieces(logits, knots), np.ones(len(logits))])
 
     def loss(parameters: Floats) -> tuple[float, Floats]:
         z = parameters @ parts
@@ -217,17 +216,20 @@ def log_loss(logits: Floats, targets: Floats, *, exclusive: bool) -> float:
 def log_losses(logits: Floats, targets: Floats, *, exclusive: bool) -> Floats:
     """(N,) negative log likelihood of each frame, in nats."""
     if exclusive:
-        return np.asarray(-(targets * log_softmax(logits, axis=1)).sum(axis=1))
-    return np.asarray(-(targets * log_expit(logits) + (1 - targets) * log_expit(-logits)).sum(axis=1))
+        losses: Floats = -(targets * log_softmax(logits, axis=1)).sum(axis=1)
+    else:
+        losses = -(targets * log_expit(logits) + (1 - targets) * log_expit(-logits)).sum(axis=1)
+    return losses
 
 
 def drawn_in(targets: Floats, *, exclusive: bool) -> Floats:
     """Targets (N, K) drawn in from 0 and 1, by Platt's rule; of softmax towards all outputs alike."""
     count, outputs = targets.shape
     if exclusive:
-        return targets * (1 - 1 / (count + 2)) + 1 / (count + 2) / outputs
+        return np.asarray(targets * (1 - 1 / (count + 2)) + 1 / (count + 2) / outputs, np.float64)
     positive = targets.sum(axis=0)
-    return np.where(targets > 0.5, (positive + 1) / (positive + 2), 1 / (count - positive + 2))  # noqa: PLR2004
+    soft = np.where(targets > 0.5, (positive + 1) / (positive + 2), 1 / (count - positive + 2))
+    return np.asarray(soft, np.float64)
 
 
 def temperature(logits: Floats, targets: Floats, *, exclusive: bool, highest: float) -> float:
@@ -239,10 +241,10 @@ def temperature(logits: Floats, targets: Floats, *, exclusive: bool, highest: fl
         exclusive: Whether softmax follows.
         highest: What it must not pass.
     """
-    soft, bounds = drawn_in(targets, exclusive=exclusive), (LOG_SCALE[0], min(LOG_SCALE[1], np.log(highest)))
+    soft, top = drawn_in(targets, exclusive=exclusive), min(LOG_SCALE[1], float(np.log(highest)))
     result = minimize_scalar(
         lambda log_scale: log_loss(logits * np.exp(log_scale), soft, exclusive=exclusive),
-        bounds=(min(bounds[0], bounds[1] - 1), bounds[1]),
+        bounds=(min(LOG_SCALE[0], top - 1), top),
         method="bounded",
     )
     return float(np.exp(result.x))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from sightline.bundle.manifest import Manifest, Metric
+from sightline.bundle.manifest import Calibration, Manifest, Metric
 from sightline.config.recipe import Card
 from sightline.export import card_places
 from sightline.export.card_table import table
@@ -121,11 +121,31 @@ def thresholds(manifest: Manifest) -> list[str]:
             "of each its hottest picture; beyond the hottest of all it is extrapolated."
         )
     elif calibration is not None:
-        lines.append(
-            f"Scores are probabilities by {calibration.method} scaling, on {calibration.count} {_counted(manifest)}: "
+        lines.append(_probabilities(calibration, _counted(manifest)))
+    return lines
+
+
+_HOW = {"temperature": "temperature scaling", "platt": "platt scaling", "isotonic": "isotonic regression"}
+
+
+def _probabilities(calibration: Calibration, counted: str) -> str:
+    """What was made of the scores, chosen among what and by what, and how far they can be taken at their word."""
+    method, on = calibration.method, f"on {calibration.count} {counted}"
+    if method == "none":
+        text = f"Scores are probabilities as the network gave them: no change was chosen, {on}."
+    else:
+        text = (
+            f"Scores are probabilities by {_HOW.get(method, method)}, {on}: "
             f"log loss {calibration.log_loss_before:.4f} before, {calibration.log_loss_after:.4f} after."
         )
-    return lines
+    if calibration.candidates:
+        losses = ", ".join(f"{name} {loss:.4f}" for name, loss in calibration.candidates.items())
+        text += f" Chosen by {calibration.chosen_by}: {losses}."
+    elif calibration.chosen_by:
+        text += f" Chosen by: {calibration.chosen_by}."
+    errors = {"before": calibration.error_before, "after, on images it was not fitted on": calibration.error_after}
+    told = [f"{e.value:.4f} ({e.low:.4f} to {e.high:.4f}) {when}" for when, e in errors.items() if e is not None]
+    return f"{text} Expected calibration error there: {', '.join(told)}." if told else text
 
 
 def _counted(manifest: Manifest) -> str:

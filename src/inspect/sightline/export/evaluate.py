@@ -8,20 +8,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import expit, logit, softmax
 from scipy.stats import rankdata
 from sklearn.metrics import average_precision_score
 
 from sightline.bundle.manifest import Metric
-from sightline.export import intervals
+from sightline.export import intervals, reliability
+from sightline.export.calibrate import Calibrator
 from sightline.index import GOOD, Sample
 from sightline.verdict import Defect, Outcome, Policy, Verdict
 
-_RESAMPLES = 500
-_BINS = 10
+_LEAST = 1e-9  # of 0 and 1: good's probability is what the types leave, and float32 leaves it no finer
 
 _Figure = Callable[["Scored", NDArray[np.int64]], float]  # of some rows, of which each may come several times
 
@@ -38,6 +39,7 @@ class Scored:
         one_class: Whether the model learned good parts alone: its scores are then no probabilities of types.
         located: The defects of each frame, of a model that locates them; they tell which scores count.
         shows: (N, C) whether the frame shows the type where somebody looks; None if that is what its labels say.
+        calibrator: What made the scores of a classifier from its logits; None if they are as the network gave them.
     """
 
     samples: tuple[Sample, ...]
@@ -47,6 +49,7 @@ class Scored:
     one_class: bool = False
     located: tuple[tuple[Defect, ...], ...] | None = None
     shows: NDArray[np.bool_] | None = None
+    calibrator: Calibrator | None = None
 
     @cached_property
     def truth(self) -> NDArray[np.bool_]:
@@ -73,6 +76,15 @@ class Scored:
         if len(self.names) == len(self.classes):
             return scores
         return np.column_stack([np.clip(1 - scores.sum(axis=1), 0, 1), scores])
+
+    @cached_property
+    def before(self) -> NDArray[np.float64] | None:
+        """(N, K) how probable each name was before calibration, told back from the scores; None if it changed none."""
+        if self.calibrator is None:
+            return None
+        told = np.clip(self.probabilities, _LEAST, 1 - _LEAST)
+        logits = self.calibrator.undone(np.log(told) if self.policy.exclusive else logit(told))
+        return np.asarray(softmax(logits, axis=1) if self.policy.exclusive else expit(logits))
 
     @cached_property
     def shown(self) -> NDArray[np.bool_]:
@@ -166,10 +178,39 @@ def _of_scores(scored: Scored) -> list[Metric | None]:
     ]
     for column, name in enumerate(scored.classes):
         figures.append(ranked(f"auroc/{name}", auroc, scored.truth[:, column], scored.scores[:, column], scored))
-    if scored.policy.exclusive and len(scored.groups) > 1:  # one group alone does not tell how such a figure varies
-        figures.append(bootstrap("log_loss", _log_loss, scored, intervals.percentile))
-        figures.append(bootstrap("calibration_error", _calibration_error, scored, intervals.basic))
+    return figures + _of_probabilities(scored)
+
+
+def _of_probabilities(scored: Scored) -> list[Metric | None]:
+    """How far the scores can be taken at their word, and what they were before calibration, if it changed them."""
+    if scored.located is not None or len(scored.groups) < 2:  # one group does not tell how such a figure varies
+        return []
+    figures = [
+        _probable("log_loss", reliability.log_loss, scored.probabilities, scored, intervals.percentile),
+        _probable("brier", reliability.brier, scored.probabilities, scored, intervals.percentile),
+        _probable("calibration_error", reliability.calibration_error, scored.probabilities, scored, intervals.basic),
+    ]
+    before = scored.before
+    if before is not None:
+        error = reliability.calibration_error
+        figures.append(_probable("log_loss_before", reliability.log_loss, before, scored, intervals.percentile))
+        figures.append(_probable("calibration_error_before", error, before, scored, intervals.basic))
     return figures
+
+
+def _probable(
+    name: str,
+    figure: Callable[..., float],
+    probabilities: NDArray[np.float64],
+    scored: Scored,
+    ends: intervals.Ends,
+) -> Metric | None:
+    """A figure of `sightline.export.reliability`."""
+
+    def of_rows(_: Scored, rows: NDArray[np.int64]) -> float:
+        return figure(probabilities[rows], scored.shown[rows], exclusive=scored.policy.exclusive)
+
+    return bootstrap(name, of_rows, scored, ends)
 
 
 def _of_verdicts(scored: Scored) -> list[Metric | None]:
@@ -210,18 +251,7 @@ def ranked(
 
 def bootstrap(name: str, figure: _Figure, scored: Scored, ends: intervals.Ends) -> Metric | None:
     """A figure with its interval by resampled groups; None if it cannot be told from these rows."""
-    rows, groups = np.arange(len(scored.samples)), scored.groups
-    value = float(figure(scored, rows))
-    if not np.isfinite(value):
-        return None
-    random = np.random.default_rng(0)
-    draws = (random.integers(len(groups), size=len(groups)) for _ in range(_RESAMPLES))
-    values = np.array([figure(scored, np.concatenate([groups[g] for g in drawn])) for drawn in draws])
-    values = values[np.isfinite(values)]  # a resample may hold one class only
-    if not len(values):
-        return None
-    low, high, how = ends(value, values)
-    return Metric(name=name, value=value, low=low, high=high, count=len(groups), interval=how)
+    return intervals.bootstrap(name, partial(figure, scored), scored.groups, ends)
 
 
 def _macro_f1(scored: Scored, rows: NDArray[np.int64]) -> float:
@@ -238,20 +268,3 @@ def auroc(truth: NDArray[np.bool_], score: NDArray[np.floating]) -> float:
     positive = int(truth.sum())
     ranks = rankdata(score)[truth].sum() - positive * (positive + 1) / 2
     return float(ranks / (positive * (len(truth) - positive)))
-
-
-def _log_loss(scored: Scored, rows: NDArray[np.int64]) -> float:
-    given = np.where(scored.shown[rows], scored.probabilities[rows], 0).max(axis=1)
-    return float(-np.log(np.clip(given, 1e-12, 1)).mean())
-
-
-def equal_bins(probability: NDArray[np.floating]) -> list[NDArray[np.int64]]:
-    """Rows of up to 10 bins of equal count, the least probable first (Nguyen & O'Connor 2015)."""
-    bins = np.array_split(np.argsort(probability, kind="stable"), _BINS)
-    return [rows for rows in bins if len(rows)]
-
-
-def _calibration_error(scored: Scored, rows: NDArray[np.int64]) -> float:
-    """Expected calibration error of the most probable name."""
-    sure, right = scored.probabilities[rows].max(axis=1), scored.right[rows]
-    return float(sum(abs(sure[b].mean() - right[b].mean()) * len(b) for b in equal_bins(sure)) / len(rows))

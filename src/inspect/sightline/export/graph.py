@@ -97,19 +97,27 @@ class Probabilities(nn.Module):
         super().__init__()
         self.exclusive = calibrator.exclusive
         self.first_defect = first_defect
-        self.register_buffer("scale", torch.tensor(calibrator.scale, dtype=torch.float32))
-        self.register_buffer("bias", torch.tensor(calibrator.bias, dtype=torch.float32))
+        for name in ("scale", "bias", "knots", "slopes"):
+            self.register_buffer(name, torch.tensor(getattr(calibrator, name), dtype=torch.float32))
         self.scale: Tensor
         self.bias: Tensor
+        self.knots: Tensor
+        self.slopes: Tensor
 
     def forward(self, logits: Tensor, activation: Tensor) -> tuple[Tensor, Tensor]:
         """Scores (B, C) and maps (B, C, h, w) of the C types."""
-        scores = self._of(logits * self.scale + self.bias)
-        maps = self._of(activation * self.scale[:, None, None] + self.bias[:, None, None])
-        return scores[:, self.first_defect :], maps[:, self.first_defect :]
+        return self._of(logits)[:, self.first_defect :], self._of(activation)[:, self.first_defect :]
 
     def _of(self, logits: Tensor) -> Tensor:
-        return torch.softmax(logits, dim=1) if self.exclusive else torch.sigmoid(logits)
+        """Probabilities (B, K, ...) of logits (B, K, ...); pieces as `sightline.export.calibrate.pieces` has them."""
+        each = (-1,) + (1,) * (logits.ndim - 2)
+        knots, slopes = ([row.view(each) for row in rows] for rows in (self.knots, self.slopes))
+        first = torch.minimum(logits, knots[0]) if knots else logits
+        calibrated = first * self.scale.view(each) + self.bias.view(each)
+        for number, (knot, slope) in enumerate(zip(knots, slopes, strict=True)):
+            upto = torch.minimum(logits, knots[number + 1]) if number + 1 < len(knots) else logits
+            calibrated = calibrated + torch.relu(upto - knot) * slope
+        return torch.softmax(calibrated, dim=1) if self.exclusive else torch.sigmoid(calibrated)
 
 
 def to_onnx(model: ContractModel, preprocess: Preprocess) -> bytes:

@@ -2,17 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import norm
+
+from sightline.bundle.manifest import Metric
 
 Ends = Callable[[float, NDArray[np.float64]], tuple[float, float, str]]
 """Takes a figure and its values on bootstrap resamples (R,); gives the low and the high end and the method in words."""
 
 _Z = float(norm.ppf(0.975))
 _TAILS = (2.5, 97.5)
+_RESAMPLES = 500
+
+
+def bootstrap(
+    name: str, figure: Callable[[NDArray[np.int64]], float], groups: Sequence[NDArray[np.int64]], ends: Ends
+) -> Metric | None:
+    """A figure with its interval by resampled groups; None if it cannot be told from these rows.
+
+    Args:
+        name: Of the figure.
+        figure: Tells it of some rows, of which each may come several times.
+        groups: Rows of each group of twins, at least one group.
+        ends: Makes the interval.
+    """
+    value = float(figure(np.sort(np.concatenate(groups))))
+    if not np.isfinite(value):
+        return None
+    random = np.random.default_rng(0)
+    draws = (random.integers(len(groups), size=len(groups)) for _ in range(_RESAMPLES))
+    values = np.array([figure(np.concatenate([groups[g] for g in drawn])) for drawn in draws])
+    values = values[np.isfinite(values)]  # a resample may hold one class only
+    if not len(values):
+        return None
+    low, high, how = ends(value, values)
+    return Metric(name=name, value=value, low=low, high=high, count=len(groups), interval=how)
 
 
 def wilson(share: float, count: int) -> tuple[float, float]:

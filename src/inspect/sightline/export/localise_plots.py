@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from sightline.bundle.manifest import Metric
 from sightline.export.matching import Compared, Thresholds, matched, type_counts
-from sightline.export.plots import INK, NG, OK, canvas
+from sightline.export.plots import INK, NG, OK, STROKES, canvas
 from sightline.export.ranking import average_precision, curve
 from sightline.export.region_curves import Ranked
 
@@ -69,7 +69,9 @@ def _line(
     """Draws recall, precision and score (K,) of a type, the highest score first, and a dot at its threshold."""
     recall, precision, scores = points
     colour = f"C{number}"
-    axes.plot(np.append(recall[:1], recall), np.append(precision[:1], precision), lw=1.6, color=colour, label=label)
+    stroke = STROKES[number % len(STROKES)]
+    x, y = np.append(recall[:1], recall), np.append(precision[:1], precision)
+    axes.plot(x, y, lw=1.6, ls=stroke, color=colour, label=label)
     if thresholds is not None and (said := int((scores >= float(thresholds[number])).sum())):
         axes.plot(recall[said - 1], precision[said - 1], "o", ms=7, color=colour, mec="white", mew=1.2)
 

@@ -12,12 +12,17 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 from sklearn.metrics import precision_recall_curve, roc_curve
 
-from sightline.export.evaluate import Scored, equal_bins
+from sightline.export.evaluate import Scored
 from sightline.export.intervals import wilson
 from sightline.export.one_class import shows, types_of
+from sightline.export.reliability import calibration_error, equal_bins, told_and_true
 from sightline.verdict import ANY_DEFECT
 
 OK, NG, INK = "#2a9d8f", "#d1495b", "#30343f"
+STROKES = ("-", "--", ":", "-.")
+"""Of lines, in turns, and the hatch below of bars: what tells them apart where a page is printed in grey."""
+
+_HATCH = "//////"
 _DPI = 110
 
 
@@ -86,14 +91,14 @@ def curves(scored: Scored, *, kind: str) -> Figure:
     lines = [(name, scored.truth[:, k], scored.scores[:, k], 1.4) for k, name in enumerate(scored.classes)]
     if len(lines) > 1:
         lines.append(("any defect", scored.defective, total, 2.8))
-    for name, truth, score, width in lines:
+    for number, (name, truth, score, width) in enumerate(lines):
         if truth.all() or not truth.any():
             continue
         if kind == "roc":
             x, y, _ = roc_curve(truth, score)
         else:
             y, x, _ = precision_recall_curve(truth, score)
-        axes.plot(x, y, lw=width, label=name)
+        axes.plot(x, y, lw=width, ls=STROKES[number % len(STROKES)] if width < 2 else "-", label=name)
     labels = ("overkill (false positive rate)", "recall") if kind == "roc" else ("recall", "precision")
     axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), xlabel=labels[0], ylabel=labels[1])
     axes.set_title("ROC by type" if kind == "roc" else "Precision and recall by type")
@@ -104,28 +109,45 @@ def curves(scored: Scored, *, kind: str) -> Figure:
 def reliability(scored: Scored) -> Figure:
     """How often a name is right over how probable the model says it is; on the line is calibrated.
 
-    Of types that exclude each other the most probable one counts, else there is a line a type. The points are the bins
-    of the calibration error; the bars are Wilson's interval over the groups of images in a bin.
+    Beside each other before and after calibration, if that changed anything. Of types that exclude each other the most
+    probable one counts, else there is a line a type. The points are the bins of the calibration error; the bars are
+    Wilson's interval over the groups of images in a bin. Below: how many frames were told each probability.
     """
-    if scored.policy.exclusive:
-        lines = {"most probable name": (scored.probabilities.max(axis=1), scored.right)}
-    else:
-        pairs = zip(scored.probabilities.T, scored.shown.T, strict=True)
-        lines = dict(zip(scored.names, pairs, strict=True))
-    figure, axes = canvas(6.0, 5.2)
-    axes.plot([0, 1], [0, 1], color=INK, lw=1, ls="--", label="calibrated")
-    for name, (probability, true) in lines.items():
-        bins = equal_bins(probability)
-        told = np.array([probability[rows].mean() for rows in bins])
-        came = np.array([true[rows].mean() for rows in bins])
-        ends = np.array([wilson(share, scored.count(rows)) for share, rows in zip(came, bins, strict=True)])
-        axes.errorbar(
-            told, came, yerr=(came - ends[:, 0], ends[:, 1] - came), marker="o", ms=5, lw=1, capsize=3, label=name
-        )
-    axes.set(xlim=(0, 1.03), ylim=(0, 1.05), xlabel="probability said", ylabel="share true")
-    axes.set_title("Reliability on the test part, bins of equal count")
-    _legend(axes)
+    sides = {"": scored.probabilities}
+    if scored.before is not None:
+        sides = {"before calibration, ": scored.before, "after, ": scored.probabilities}
+    figure = Figure(figsize=(1.2 + 4.8 * len(sides), 6.2), layout="constrained")
+    rows = figure.subplots(2, len(sides), sharex=True, sharey="row", squeeze=False, height_ratios=(4, 1))
+    for (when, probabilities), above, below in zip(sides.items(), *rows, strict=True):
+        exclusive = scored.policy.exclusive
+        told = told_and_true(probabilities, scored.shown, scored.names, exclusive=exclusive)
+        error = calibration_error(probabilities, scored.shown, exclusive=exclusive)
+        above.plot([0, 1], [0, 1], color=INK, lw=0.6, label="calibrated")
+        for number, (name, (probability, true)) in enumerate(told.items()):
+            stroke = STROKES[number % len(STROKES)]
+            _bins(above, probability, true, scored, label=name, ls=stroke)
+            below.hist(probability, np.linspace(0, 1, 21), histtype="step", log=True, ls=stroke)
+        above.set(xlim=(0, 1.03), ylim=(0, 1.05), ylabel="share true")
+        above.set_title(f"{when}calibration error {error:.4f}", fontsize=10)
+        below.set(xlabel="probability said", ylabel="frames", ylim=(0.7, None))
+        for axes in (above, below):
+            _plain(axes)
+            axes.label_outer()
+    _legend(figure.axes[0])
+    figure.suptitle("Reliability on the test part, bins of equal count")
     return figure
+
+
+def _bins(
+    axes: Axes, probability: NDArray[np.floating], true: NDArray[np.bool_], scored: Scored, *, label: str, ls: str
+) -> None:
+    """Draws the bins of one line."""
+    bins = equal_bins(probability)
+    told = np.array([probability[rows].mean() for rows in bins])
+    came = np.array([true[rows].mean() for rows in bins])
+    ends = np.array([wilson(share, scored.count(rows)) for share, rows in zip(came, bins, strict=True)])
+    bars = (came - ends[:, 0], ends[:, 1] - came)
+    axes.errorbar(told, came, yerr=bars, marker="o", ms=5, lw=1, capsize=3, label=label, ls=ls)
 
 
 def histograms(scored: Scored) -> Figure:
@@ -139,7 +161,7 @@ def histograms(scored: Scored) -> Figure:
     for (name, has, score), axes in zip(rows, all_axes, strict=True):
         bins = np.linspace(0, 1, 41)
         axes.hist(score[~has], bins, color=OK, alpha=0.75, label="others")
-        axes.hist(score[has], bins, color=NG, alpha=0.75, label="shows it")
+        axes.hist(score[has], bins, color=NG, alpha=0.75, hatch=_HATCH, label="shows it")
         if name in scored.policy.thresholds:
             axes.axvline(scored.policy.thresholds[name].ng, color=INK, lw=1.2, ls="--")
         axes.set_yscale("symlog", linthresh=5)

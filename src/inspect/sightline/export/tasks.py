@@ -9,7 +9,7 @@ from torch import nn
 from sightline.bundle.manifest import Locate, Manifest, Metric
 from sightline.errors import TrainError
 from sightline.export import evaluate, local, one_class, told
-from sightline.export.answer import Answer, anomalous, classified
+from sightline.export.answer import Answer, anomalous, calibrator_of, classified
 from sightline.export.evaluate import Scored
 from sightline.export.local import located
 from sightline.export.pixels import pixel_figures
@@ -64,7 +64,7 @@ def scored(outputs: Outputs, index: Index, manifest: Manifest) -> Scored:
     one_class = manifest.method in ("anomaly", "compare")
     part = Scored(outputs.samples, outputs.scores, manifest.classes, manifest.policy, one_class)
     if manifest.locate is None:
-        return part
+        return replace(part, calibrator=calibrator_of(manifest.calibration, exclusive=manifest.policy.exclusive))
     located = tuple(_without_outlines(reading, manifest) for reading in outputs.readings)
     return replace(part, located=located, shows=told.truth(outputs, index, manifest.policy.minimum_area))
 

@@ -124,10 +124,18 @@ class Report:
 
 
 def page(package: str, **values: object) -> str:
-    """Fills in the ``report.html.jinja`` of a package. Every value is escaped."""
-    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True)
-    text = files(package).joinpath("report.html.jinja").read_text(encoding="utf-8")
-    return environment.from_string(text).render(**values)
+    """Fills in the ``report.html.jinja`` of a package, which may include ``paper.css``. Every value is escaped."""
+    environment = jinja2.Environment(
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        loader=jinja2.FunctionLoader(lambda name: _text("sightline.runtime", name)),
+    )
+    return environment.from_string(_text(package, "report.html.jinja")).render(**values)
+
+
+def _text(package: str, name: str) -> str:
+    return files(package).joinpath(name).read_text(encoding="utf-8")
 
 
 def write_page(path: Path, text: str) -> None:

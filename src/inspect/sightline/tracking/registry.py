@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import mlflow
+from mlflow import MlflowClient
+from mlflow.artifacts import download_artifacts
 from mlflow.entities import LoggedModelOutput, Metric
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
@@ -15,8 +19,10 @@ from mlflow.types.schema import Array, ColSpec, DataType, Map, Object, Property,
 
 import sightline
 from sightline.bundle import Bundle
+from sightline.bundle.manifest import MANIFEST
+from sightline.errors import TrackingError
 from sightline.tracking import note
-from sightline.tracking.client import reaching
+from sightline.tracking.client import connect, reaching, shown
 from sightline.tracking.server import Server, allowed
 
 _DIGEST = "bundle_digest"  # the tag that a version is found again by
@@ -67,7 +73,7 @@ def publish(server: Server, bundle: Bundle, name: str, alias: str) -> str:
         TrackingError: The server cannot be reached or refuses.
     """
     with reaching(server.uri):
-        found = _versions(server, bundle, name)
+        found = _versions(server.client, server.run_id, bundle, name)
         version = int((found[0] if found else _register(server, bundle, name)).version)
         holder = server.client.get_registered_model(name).aliases.get(alias, 0)
         if version > int(holder):
@@ -75,8 +81,105 @@ def publish(server: Server, bundle: Bundle, name: str, alias: str) -> str:
     return str(version)
 
 
-def _versions(server: Server, bundle: Bundle, name: str) -> list[ModelVersion]:
-    of_run = server.client.search_model_versions(f"run_id = '{server.run_id}'")
+@dataclass(frozen=True)
+class Registered:
+    """The version of a registered model that a run's bundle became.
+
+    Attributes:
+        client: MLflow's client.
+        uri: Of its server.
+        name: Of the registered model.
+        version: The number that the registry gave it.
+    """
+
+    client: MlflowClient
+    uri: str
+    name: str
+    version: int
+
+    @classmethod
+    def find(cls, uri: str, name: str, run_id: str, bundle: Bundle) -> Registered:
+        """Looks a bundle up.
+
+        Args:
+            uri: Of the server, or ``sqlite:///file``.
+            name: Of the registered model.
+            run_id: MLflow's id of the run.
+            bundle: The run's bundle.
+
+        Raises:
+            TrackingError: The server cannot be reached or refuses, or this bundle is not registered there.
+        """
+        client = connect(uri)
+        with reaching(uri):
+            found = _versions(client, run_id, bundle, name)
+        if not found:
+            raise TrackingError(
+                f"expected bundle {bundle.label} as a version of {name} in MLflow at {shown(uri)}, found none",
+                hint="Register it with `sightline track RUN`.",
+            )
+        return cls(client, uri, name, int(found[0].version))
+
+    def holder(self, alias: str) -> int | None:
+        """The version that has an alias; None if none has.
+
+        Raises:
+            TrackingError: The server cannot be reached or refuses.
+        """
+        with reaching(self.uri):
+            held = self.client.get_registered_model(self.name).aliases.get(alias)
+        return None if held is None else int(held)
+
+    def fetch(self, version: int, folder: Path) -> Path:
+        """Downloads the bundle of another version of the model.
+
+        Args:
+            version: Its number.
+            folder: Where the model's files go.
+
+        Returns:
+            The bundle's folder.
+
+        Raises:
+            TrackingError: The server cannot be reached or refuses, or the version holds no bundle.
+        """
+        with reaching(self.uri):
+            where = self.client.get_model_version_download_uri(self.name, str(version))
+            download_artifacts(where, dst_path=str(folder), tracking_uri=self.uri)
+        bundles = sorted(folder.rglob(MANIFEST))
+        if not bundles:
+            raise TrackingError(
+                f"expected a bundle in version {version} of {self.name}, found none",
+                hint="It was registered by something else: give the alias to a version that a run registered.",
+            )
+        return bundles[0].parent
+
+    def note(self, tags: Mapping[str, str], *, below: str) -> None:
+        """Tags the version, and drops the tags below a name (``NAME.``) that are of before.
+
+        Raises:
+            TrackingError: The server cannot be reached or refuses; some of the tags may be there.
+        """
+        with reaching(self.uri):
+            before = self.client.get_model_version(self.name, str(self.version)).tags
+            for key in before.keys() - tags.keys():
+                if key.startswith(f"{below}."):
+                    self.client.delete_model_version_tag(self.name, str(self.version), key)
+            for key, value in tags.items():
+                self.client.set_model_version_tag(self.name, str(self.version), key, value)
+
+    def take(self, alias: str) -> None:
+        """Moves an alias to the version.
+
+        Raises:
+            TrackingError: The server cannot be reached or refuses.
+        """
+        with reaching(self.uri):
+            self.client.set_registered_model_alias(self.name, alias, str(self.version))
+
+
+def _versions(client: MlflowClient, run_id: str, bundle: Bundle, name: str) -> list[ModelVersion]:
+    of_run = client.search_model_versions(f"run_id = '{run_id}'")
     return [version for version in of_run if version.name == name and version.tags.get(_DIGEST) == bundle.digest]
 
 

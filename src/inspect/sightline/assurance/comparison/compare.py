@@ -19,7 +19,7 @@ from sightline.config.recipe import Data
 from sightline.dataset import readers
 from sightline.dataset.prepare import settled
 from sightline.errors import DataError
-from sightline.index import Sample, Split
+from sightline.index import Index, Sample, Split
 from sightline.labelled import Answered, answered
 from sightline.risk import Kind, Paired, Photographs
 from sightline.runs import Progress
@@ -95,7 +95,7 @@ class Comparison:
         lines: The figures that can be compared.
         remarks: Which cannot, and why.
         changes: Changed verdicts: those for the worse, then those for the better, of either the gravest first.
-        left_out: Images that one of the bundles cannot inspect.
+        left_out: Images that cannot be read, or that one of the bundles cannot inspect.
     """
 
     a: Side
@@ -132,27 +132,27 @@ def compare(
         part: Of them those alone that the index file itself puts into this part; all if None.
         seed: Of the bootstrap.
         progress: Told the stage, images done and images in all.
-        say: Told what was found in the images, such as files that cannot be read: no figure counts those.
+        say: Told which images do not fit their template, and why: no figure counts those.
 
     Raises:
         BundleError: A bundle is damaged.
         DataError: The images or their labels cannot be used, the part is empty, or the bundles inspect none in common.
     """
-    told = set[str]()
-
-    def once(text: str) -> None:
-        if text not in told:
-            say(text)
-        told.add(text)
-
-    one, other = (_answered(bundle, data, part, progress, once) for bundle in (a, b))
-    return _compared(one, other, seed)
-
-
-def _answered(bundle: Path, data: Data, part: Split | None, progress: Progress, say: Say) -> Answered:
-    """The answers of a bundle, to which a type that it does not know goes by the name of its first one."""
-    manifest, data = Bundle.open(bundle).manifest, settled(data)
+    data = settled(data)
     index = readers.read(data)
+    asked = index.samples if part is None else index.part(part)
+    both = []
+    for bundle in (a, b):
+        said = list[str]()
+        both.append(_answered(bundle, data, index, part, progress, said.append))
+        for line in said[1:]:  # before it comes how well the files would serve to train on
+            say(line)
+    return _compared(both[0], both[1], asked, seed)
+
+
+def _answered(bundle: Path, data: Data, index: Index, part: Split | None, progress: Progress, say: Say) -> Answered:
+    """The answers of a bundle, to which a type that it does not know goes by the name of its first one."""
+    manifest = Bundle.open(bundle).manifest
     strange = set(index.classes) - set(manifest.classes)
     if not strange or manifest.method in ("anomaly", "compare"):
         return answered(bundle, data, part=part, progress=progress, say=say)
@@ -169,7 +169,7 @@ def _answered(bundle: Path, data: Data, part: Split | None, progress: Progress, 
         return answered(bundle, renamed, part=part, progress=progress, say=say)
 
 
-def _compared(one: Answered, other: Answered, seed: int) -> Comparison:
+def _compared(one: Answered, other: Answered, asked: Sequence[Sample], seed: int) -> Comparison:
     paths = [[sample.path for sample in found.outputs.samples] for found in (one, other)]
     common = set(paths[0]) & set(paths[1])
     if not common:
@@ -180,7 +180,9 @@ def _compared(one: Answered, other: Answered, seed: int) -> Comparison:
         Side(found, np.array([row for row, path in enumerate(own) if path in common]))
         for found, own in zip((one, other), paths, strict=True)
     )
-    samples = tuple(one.outputs.samples[row] for row in a.rows)
+    labels = {sample.path: sample.labels for sample in asked}
+    rows = [one.outputs.samples[row] for row in a.rows]
+    samples = tuple(sample.model_copy(update={"labels": labels[sample.path]}) for sample in rows)
     # What one of them is to look for is a defect, though the other may not look there.
     photographs = Photographs([sample.unit for sample in samples], a.defective | b.defective, seed=seed)
     return Comparison(
@@ -191,23 +193,24 @@ def _compared(one: Answered, other: Answered, seed: int) -> Comparison:
         tuple(_lines(a, b, photographs)),
         tuple(_remarks(a, b, photographs)),
         _changes(a, b, samples, photographs),
-        tuple(sorted({*paths[0], *paths[1]} - common)),
+        tuple(sample.path for sample in asked if sample.path not in common),
     )
 
 
 def _lines(a: Side, b: Side, photographs: Photographs) -> Iterator[Line]:
     defective, good = photographs.of(Kind.DEFECTIVE), photographs.of(Kind.GOOD)
-    escaped, rejected, looked_at = (
-        [side.outcomes == outcome.value for side in (a, b)] for outcome in (Outcome.OK, Outcome.NG, Outcome.REVIEW)
+    ok, ng, review = (
+        (a.outcomes == outcome.value, b.outcomes == outcome.value)
+        for outcome in (Outcome.OK, Outcome.NG, Outcome.REVIEW)
     )
     if defective.any() and a.passes and b.passes:
-        yield Line("escape", photographs.rates(*escaped, Kind.DEFECTIVE))
+        yield Line("escape", photographs.rates(*ok, Kind.DEFECTIVE))
     if good.any():
-        yield Line("overkill", photographs.rates(*rejected, Kind.GOOD))
+        yield Line("overkill", photographs.rates(*ng, Kind.GOOD))
     if defective.any() and good.any() and a.passes and b.passes:
-        wrong = [np.where(defective, ok, ng) for ok, ng in zip(escaped, rejected, strict=True)]
-        yield Line("error", photographs.rates(*wrong))
-    yield Line("review", photographs.rates(*looked_at))
+        wrong = np.where(defective, ok, ng)
+        yield Line("error", photographs.rates(wrong[0], wrong[1]))
+    yield Line("review", photographs.rates(*review))
     if defective.any() and good.any() and a.ranks and b.ranks:
         yield Line("auroc", photographs.aurocs(a.scores, b.scores))
 
@@ -223,14 +226,12 @@ def _remarks(a: Side, b: Side, photographs: Photographs) -> Iterator[str]:
         if not side.passes:
             yield f"{name} never answers OK, for it has seen no good part: escapes cannot be compared"
         if not side.ranks and not missing:
-            yield f"{name} tells types from each other, and not defective parts from good ones: AUROC cannot be compared"
+            yield f"{name} tells types from each other, not defective parts from good ones: AUROC cannot be compared"
 
 
 def _changes(a: Side, b: Side, samples: Sequence[Sample], photographs: Photographs) -> tuple[Change, ...]:
     changed = [
-        Change(
-            row, samples[row], bool(photographs.defective[row]), Outcome(a.outcomes[row]), Outcome(b.outcomes[row])
-        )
+        Change(row, samples[row], bool(photographs.defective[row]), Outcome(a.outcomes[row]), Outcome(b.outcomes[row]))
         for row in np.flatnonzero(a.outcomes != b.outcomes).tolist()
     ]
     return tuple(sorted(changed, key=lambda change: change.order))

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 import sightline
 from sightline.assurance.comparison import words
 from sightline.assurance.comparison.changes import Change
 from sightline.assurance.comparison.compare import Comparison, Side
-from sightline.risk import Kind
+from sightline.risk import Kind, Paired
 from sightline.runtime.inspector import Inspection
 from sightline.runtime.overlay import draw_seen, fit
 from sightline.runtime.report import data_uri, page, write_page
@@ -121,7 +124,7 @@ def to_dict(found: Comparison, made: str) -> dict[str, Any]:
         "photographs": len(found.samples),
         "parts": {kind.value: found.photographs.parts(kind) for kind in Kind},
         "headline": words.headline(found),
-        "figures": {line.name: _figure(line) for line in found.lines},
+        "figures": {line.name: _figure(line.of) for line in found.lines},
         "remarks": list(found.remarks),
         "left_out": list(found.left_out),
         "changes": [
@@ -135,3 +138,47 @@ def to_dict(found: Comparison, made: str) -> dict[str, Any]:
             for change in found.changes
         ],
     }
+
+
+def _told(side: Side) -> dict[str, str]:
+    manifest = side.bundle.manifest
+    return {
+        "name": manifest.name,
+        "version": manifest.version,
+        "digest": side.bundle.digest,
+        "method": manifest.method,
+        "created": manifest.provenance.created,
+    }
+
+
+def _figure(of: Paired) -> dict[str, Any]:
+    told = {"a": of.a, "b": of.b, "difference": of.difference._asdict()}
+    told |= {"parts": of.parts, "photographs": of.photographs}
+    if of.balance is not None:
+        told |= {"worse_on": {"a": of.balance.a, "b": of.balance.b}, "p": of.balance.p}
+    return told
+
+
+def _occurs(found: Comparison, outcome: Outcome) -> bool:
+    """Whether a column is worth its place: NOT_INSPECTED seldom is."""
+    return outcome is not Outcome.NOT_INSPECTED or any(outcome.value in side.outcomes for side in (found.a, found.b))
+
+
+def _cards(found: Comparison, changes: Sequence[Change]) -> list[Card]:
+    """The first of them, with pictures."""
+    return [_card(found, change) for change in changes[:PICTURED]]
+
+
+def _card(found: Comparison, change: Change) -> Card:
+    frame = found.a.found.sweeper.frame(found.a.found.outputs.samples[found.a.rows[change.row]])
+    small = fit(frame.image, shortest=_SIDE, longest=_SIDE)
+    one, other = (_view(name, side, change.row, frame, small) for name, side in (("A", found.a), ("B", found.b)))
+    return Card(change, data_uri(small), (one, other))
+
+
+def _view(name: str, side: Side, number: int, frame: Frame, small: NDArray[np.uint8]) -> View:
+    row, found = side.rows[number], side.found
+    verdict = found.scored.verdicts[row]
+    seen = draw_seen(small, Inspection(verdict, frame, found.outputs.readings[row]), found.manifest)
+    score, picture = float(side.scores[number]), "" if seen is small else data_uri(seen)
+    return View(name, verdict.outcome, verdict.reasons, score, picture)

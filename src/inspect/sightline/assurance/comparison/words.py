@@ -28,7 +28,9 @@ def headline(found: Comparison) -> str:
     worse = [_DEEDS[name] for name, sign in verdicts.items() if sign > 0]
     better = [_DEEDS[name] for name, sign in verdicts.items() if sign < 0]
     if worse or better:
-        said = [f"{' and '.join(deeds)} {how}" for deeds, how in ((worse, "more often"), (better, "less often")) if deeds]
+        said = [
+            f"{' and '.join(deeds)} {how}" for deeds, how in ((worse, "more often"), (better, "less often")) if deeds
+        ]
         return f"B {', but '.join(said)} than A"
     if not verdicts:
         return "What A and B do wrong cannot be compared"
@@ -60,7 +62,7 @@ def sentences(found: Comparison) -> Iterator[str]:
             )
     yield from found.remarks
     if left := len(found.left_out):
-        yield f"left out, for one of the two cannot inspect {'it' if left == 1 else 'them'}: {_images(left)}"
+        yield f"left out: {_images(left)} that cannot be read, or that one of the two cannot inspect"
 
 
 def changed(found: Comparison) -> Iterator[str]:

@@ -23,8 +23,6 @@ class Meaning:
     share: bool = False
 
 
-_PIXELS = "Over all pixels where defects were drawn"
-
 MEANINGS = {
     "escape_rate": Meaning("escape rate", "Defective parts that were answered OK: they would be shipped.", True),
     "overkill_rate": Meaning("overkill rate", "Good parts that were answered NG: they would be scrapped.", True),
@@ -33,7 +31,8 @@ MEANINGS = {
         "AUROC", "How often a defective part scores higher than a good one: 1 is always, 0.5 is a toss of a coin."
     ),
     "average_precision": Meaning(
-        "average precision", "How pure the list of suspects stays, from the surest to the last defective part; 1 is best."
+        "average precision",
+        "How pure the list of suspects stays, from the surest to the last; 1 is best.",
     ),
     "overkill_at_escape_1": Meaning(
         "overkill at 1 % escape", "Good parts lost if the threshold let only 1 in 100 defective parts pass.", True
@@ -54,11 +53,13 @@ MEANINGS = {
     ),
     "instance_recall_by_size": Meaning("single defects found", "Drawn defects of this size that were found.", True),
     "invented_per_image": Meaning("invented defects a frame", "Regions said where nothing was drawn."),
-    "miou": Meaning("mean IoU", f"{_PIXELS} and where they were said: the overlap, by what either covers."),
+    "miou": Meaning(
+        "mean IoU", "Of the pixels drawn as defects or said to be, the share that is both; mean of the types."
+    ),
     "miou_with_background": Meaning("mean IoU with background", "The same, with sound pixels as one more type."),
-    "dice": Meaning("Dice", f"{_PIXELS} and where they were said: twice the overlap, by what both cover."),
-    "iou": Meaning("IoU", "Overlap of what was drawn and what was said, by what either covers."),
-    "map_33": Meaning("mAP at IoU 0.33", "How well boxes are ranked; right is one that overlaps a drawn one by a third."),
+    "dice": Meaning("Dice", "Twice the pixels that are both, by those drawn and those said; mean of the types."),
+    "iou": Meaning("IoU", "Of all pixels drawn as the type or said to be, the share that is both."),
+    "map_33": Meaning("mAP at IoU 0.33", "How well boxes are ranked; right is what overlaps a drawn one by a third."),
     "map_50": Meaning("mAP at IoU 0.5", "The same, if they must overlap by half."),
     "map_50_95": Meaning("mAP at IoU 0.5 to 0.95", "The same, the mean over overlaps from a half to nearly all."),
     "ap_33_pooled": Meaning("AP of all boxes", "How well boxes of all types are ranked together."),
@@ -72,11 +73,16 @@ MEANINGS = {
     "recall_50": Meaning("drawn boxes found at 0.5", "The same, if they must overlap by half.", True),
     "recall_by_size": Meaning("drawn boxes found", "Drawn defects of this size that were found.", True),
     "pixel_auroc": Meaning("AUROC of pixels", "How often a pixel of a defect is hotter than a sound one; 1 is always."),
-    "aupro_30": Meaning("AUPRO", "How much of each defect the map covers before 30 % of sound pixels are hot; 1 is all."),
+    "aupro_30": Meaning("AUPRO", "How much of a defect the map covers before 30 % of sound pixels are hot; 1 is all."),
     "pixel_average_precision": Meaning("average precision of pixels", "How pure the hottest pixels are; 1 is best."),
     "log_loss": Meaning("log loss", "How far the probabilities are from the truth, in nats; 0 is best."),
+    "brier": Meaning("Brier score", "How far the probabilities are from the truth, squared; 0 is best."),
     "calibration_error": Meaning(
         "calibration error", "How far a probability said is from how often it is right: 0.02 is two in a hundred."
+    ),
+    "log_loss_before": Meaning("log loss before", "What the log loss was before the scores were calibrated."),
+    "calibration_error_before": Meaning(
+        "calibration error before", "What the calibration error was before the scores were calibrated."
     ),
 }
 """Name of a figure, without its type -> what it means, in the order of the page."""

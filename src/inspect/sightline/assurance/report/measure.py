@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -54,15 +53,15 @@ class Measured:
         source: The index file, or the folder.
         part: The part that was scored; None if all images were.
         digest: Of the index as its file states it; empty of a folder.
-        same_images: Whether the bundle states the same index, and so measured on this very part.
+        same_images: Whether the bundle states the same index, and so was measured on these very images.
         scored: The images that were scored.
         counts: Type, or good, -> part -> images and parts; a folder is one part, ``all``.
         divided: Groups of twins, or of pictures of one part, that lie in several parts of the index.
-        left_out: Images that the line would not inspect, each with why.
+        left_out: Images that cannot be read, or that the line would not inspect, each with why.
         good: What came of good images.
         defective: What came of the others.
         figures: With intervals.
-        charts: Pictures of them, by name.
+        charts: Pictures of them.
         escapes: The worst defective images that were answered OK.
         overkill: The worst good images that were answered NG.
     """
@@ -78,7 +77,7 @@ class Measured:
     good: Answers
     defective: Answers
     figures: tuple[Metric, ...]
-    charts: dict[str, Chart] = field(repr=False)
+    charts: tuple[Chart, ...] = field(repr=False)
     escapes: Misses = field(repr=False)
     overkill: Misses = field(repr=False)
 
@@ -98,21 +97,22 @@ def measure(bundle: Path, manifest: Manifest, source: Path, data: Data, *, progr
         DataError: The images or their labels cannot be used, or there is no test part.
     """
     stated = Index.load(source) if source.is_file() else None
-    same = stated is not None and stated.digest == manifest.data.digest
+    own = stated is not None and stated.digest == manifest.data.digest
     said: list[str] = []
     part = Split.TEST if stated is not None else None
-    found = answered(bundle, _grouped(data) if same else data, part=part, progress=progress, say=said.append)
+    found = answered(bundle, _grouped(data, stated), part=part, progress=progress, say=said.append)
+    whole = stated is not None and len(found.scored.samples) == len(stated.part(Split.TEST))
     figures = tasks.figures(found.scored, found.outputs, found.index, manifest.locate)
     placed = _placed(found.index, stated)
     return Measured(
         source=source,
         part=part,
         digest=stated.digest if stated is not None else "",
-        same_images=same,
+        same_images=own and whole,
         scored=Counted.of(found.scored.samples),
         counts=_counts(placed),
         divided=len(placed.divided()),
-        left_out=tuple(said[1:]),  # the first is the check of the images
+        left_out=tuple(_left_out(*said)),
         good=_answers(found, defective=False),
         defective=_answers(found, defective=True),
         figures=figures,
@@ -122,9 +122,17 @@ def measure(bundle: Path, manifest: Manifest, source: Path, data: Data, *, progr
     )
 
 
-def _grouped(data: Data) -> Data:
-    """The images with the groups that their index states: the search for twins was made when the bundle was."""
-    if "near_duplicates" in data.split.model_fields_set:
+def _left_out(check: str, *refused: str) -> Iterator[str]:
+    """What is counted nowhere: files that the check of the images left out, and images that fit no template."""
+    warned = (line.removeprefix("warning: ") for line in check.splitlines() if line.startswith("warning: "))
+    yield from (warning for warning in warned if warning.endswith("left out"))
+    yield from refused
+
+
+def _grouped(data: Data, stated: Index | None) -> Data:
+    """The images with the groups of their index, if it states all: twins were looked for when it was made."""
+    settled = stated is not None and all(sample.group for sample in stated.samples)
+    if not settled or "near_duplicates" in data.split.model_fields_set:
         return data
     return data.model_copy(update={"split": data.split.model_copy(update={"near_duplicates": None})})
 
@@ -132,9 +140,7 @@ def _grouped(data: Data) -> Data:
 def _placed(index: Index, stated: Index | None) -> Index:
     """The images in the parts that their file states, and in none if there is no file."""
     splits = {sample.path: sample.split for sample in stated.samples} if stated is not None else {}
-    return index.with_samples(
-        sample.model_copy(update={"split": splits.get(sample.path)}) for sample in index.samples
-    )
+    return index.with_samples(sample.model_copy(update={"split": splits.get(sample.path)}) for sample in index.samples)
 
 
 def _counts(index: Index) -> dict[str, dict[str, Counted]]:
@@ -151,11 +157,10 @@ def _counts(index: Index) -> dict[str, dict[str, Counted]]:
 def _answers(found: Answered, *, defective: bool) -> Answers:
     scored = found.scored
     rows = [row for row, is_defective in enumerate(scored.defective) if is_defective == defective]
-    given = Counter(scored.verdicts[row].outcome for row in rows)
-
-    def of(some: Sequence[int]) -> Counted:
-        return Counted.of(scored.samples[row] for row in some)
-
+    by_outcome: dict[Outcome, list[Sample]] = {}
+    for row in rows:
+        by_outcome.setdefault(scored.verdicts[row].outcome, []).append(scored.samples[row])
     return Answers(
-        of(rows), {one: of([row for row in rows if scored.verdicts[row].outcome is one]) for one in Outcome if given[one]}
+        Counted.of(scored.samples[row] for row in rows),
+        {outcome: Counted.of(some) for outcome, some in by_outcome.items()},
     )

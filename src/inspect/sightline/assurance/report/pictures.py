@@ -8,10 +8,11 @@ from dataclasses import dataclass, field
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import logit
 
 from sightline import image
-from sightline.assurance.gravity import gravity
 from sightline.dataset import marks
+from sightline.export.gravity import gravity
 from sightline.index import Sample
 from sightline.labelled import Answered
 from sightline.runs import Progress
@@ -24,6 +25,7 @@ MOST = 12
 """Frames of each kind that get pictures: about 20 KB each, so that the page stays one that can be mailed."""
 
 _SIDE = 320
+_CLEAR = 1e-6  # of 0 and 1, so that a score has a finite logit
 
 
 @dataclass(frozen=True)
@@ -100,16 +102,19 @@ def _miss(found: Answered, row: int) -> Miss:
 
 
 def _decisive(found: Answered, row: int) -> tuple[str, str]:
-    """The type whose score lies nearest its threshold, or furthest beyond it, and that score in words."""
+    """The type that decides, and its score in words: of those that are true, if the model knows them.
+
+    It is the one whose score lies furthest beyond its threshold, or nearest below.
+    """
     policy, classes = found.manifest.policy, found.manifest.classes
     scores = found.scored.counted[row]
+    limits = np.array([policy.threshold(name).ng for name in classes])
+    beyond = logit(np.clip(scores, _CLEAR, 1 - _CLEAR)) - logit(np.clip(limits, _CLEAR, 1 - _CLEAR))
+    true = [classes.index(name) for name in found.scored.samples[row].labels if name in classes]
+    number = max(true or range(len(classes)), key=lambda number: float(beyond[number]))
     if ANY_DEFECT in policy.thresholds:
-        score, limit = float(policy.defect_score(scores)), policy.thresholds[ANY_DEFECT].ng
-        return classes[int(scores.argmax())], f"score {score:.3f}, NG from {limit:.3f}"
-    limits = [policy.threshold(name).ng for name in classes]
-    own = [gravity(policy.model_copy(update={"thresholds": {name: policy.threshold(name)}}), classes, scores[None]) for name in classes]
-    nearest = int(np.argmax([score / limit for score, limit in zip(own, limits, strict=True)]))
-    return classes[nearest], f"{classes[nearest]} {scores[nearest]:.3f}, NG from {limits[nearest]:.3f}"
+        return classes[number], f"score {float(policy.defect_score(scores)):.3f}, NG from {limits[number]:.3f}"
+    return classes[number], f"{classes[number]} {scores[number]:.3f}, NG from {limits[number]:.3f}"
 
 
 def _outlined(picture: NDArray[np.uint8], sample: Sample, found: Answered) -> NDArray[np.uint8]:

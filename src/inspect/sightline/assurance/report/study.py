@@ -10,7 +10,7 @@ from pydantic import ConfigDict, Field, ValidationError
 from sightline.bundle import Bundle
 from sightline.errors import DataError
 from sightline.msa.folder import Document
-from sightline.msa.rates import Grade
+from sightline.msa.rates import LIMITS, Grade, Limit
 
 
 class _Told(Document):
@@ -105,6 +105,11 @@ class Study(_Told):
     def appraisers(self) -> tuple[Appraiser, ...]:
         """Everybody, people and models."""
         return self.agreement.appraisers
+
+    @property
+    def accepted(self) -> dict[str, Limit]:
+        """What the three figures are held against."""
+        return LIMITS
 
     @property
     def defective(self) -> int:
