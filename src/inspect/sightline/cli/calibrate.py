@@ -6,10 +6,10 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sightline.cli import images
 from sightline.errors import ConfigError
 
 if TYPE_CHECKING:
-    from sightline.config.recipe import Data
     from sightline.export.assured import Assured, Wish
     from sightline.risk import Costs, Figure, Outlook
 
@@ -73,7 +73,7 @@ def _run(arguments: argparse.Namespace) -> int:
     from sightline.index import Split
     from sightline.labelled import answered
 
-    wish, data = _wish(arguments), _data(arguments.index, arguments.overrides)
+    wish, data = _wish(arguments), images.labelled(arguments.index, arguments.overrides)
     saved = arguments.index.is_file()
     part = Split.CALIBRATE if saved else None
     with Bars() as progress:
@@ -101,17 +101,6 @@ def _wish(arguments: argparse.Namespace) -> Wish:
         return Wish(costs=costs)
     aims = Aims(arguments.max_escape, arguments.confidence, arguments.max_overkill, arguments.review_budget, rate)
     return Wish(aims, costs, arguments.per_type)
-
-
-def _data(index: Path, overrides: list[str]) -> Data:
-    from sightline import config
-
-    if not index.exists():
-        raise ConfigError(f"expected an index or a folder of labelled images, but there is no {index}")
-    values: dict[str, object] = {"root": str(index)}
-    if index.is_file():
-        values = {"root": str(index.absolute().parent), "reader": {"kind": "index", "file": index.name}}
-    return config.build({"name": "calibrate", "data": values}, overrides).data
 
 
 def _costs(arguments: argparse.Namespace) -> Costs | None:
